@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from data_tools import demo_corpus
-    from data_tools.audit import audit
     from data_tools.catalog import scan
+    from data_tools.dataset_audit import audit
     from data_tools.hand_model import HandModel
     from data_tools.mix import plan
     from data_tools.store import PoseStore, balance, pack
@@ -22,7 +22,7 @@ __all__ = ["HandModel", "PoseStore", "audit", "balance", "demo_corpus", "pack", 
 _HOME = {
     "HandModel": "data_tools.hand_model",
     "PoseStore": "data_tools.store",
-    "audit": "data_tools.audit",
+    "audit": "data_tools.dataset_audit",
     "balance": "data_tools.store",
     "demo_corpus": "data_tools.demo_corpus",
     "pack": "data_tools.store",

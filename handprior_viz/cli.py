@@ -1,0 +1,183 @@
+"""The ``handprior`` command: one sub-command for each step of the road, all of them thin.
+
+Exit code 0 only for success. An error is one line on standard error that says what, where and what to do. With
+``--json`` the last line of standard output is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Command = Callable[[argparse.Namespace], dict[str, Any]]
+
+
+def _named(name: str) -> Command:
+    """A command of :mod:`handprior_viz.commands`, imported only when it runs, so that ``--help`` is instant."""
+
+    def run(args: argparse.Namespace) -> dict[str, Any]:
+        from handprior_viz import commands
+
+        return getattr(commands, name)(args)
+
+    return run
+
+
+def _add_scan(add: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = add("scan", "find the sequences below a folder and say which frames are usable")
+    parser.add_argument("data", metavar="DATA", help="folder of motion files, or one file")
+    parser.add_argument("--out", metavar="FILE", help="write the catalog here (Parquet)")
+    _add_reading(parser)
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", help="read every file as this format instead of recognising it")
+    parser.add_argument(
+        "--hand-mean",
+        metavar="NAME=incl|rel",
+        action="append",
+        default=[],
+        help="state a dataset's mean-hand convention (repeatable; NAME may be 'default')",
+    )
+
+
+def _add_balance(add: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = add("balance", "draw a balanced selection of frames, with leak-free splits")
+    parser.add_argument("data", metavar="DATA", help="folder of motion files, or a catalog written by scan")
+    parser.add_argument("--out", metavar="SPLITS", help="folder to write the selection to")
+    parser.add_argument("--mix", metavar="FILE", help="mix.yaml with tiers, shares and policies (default: 60/25/15)")
+    parser.add_argument("--total", type=int, metavar="N", help="frames in all (default: the mix's, 1500000)")
+    parser.add_argument("--seed", type=int, help="seed of the draw (default: the mix's, 42)")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing")
+    _add_reading(parser)
+
+
+def _add_pack(add: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = add("pack", "read the selected frames once and write a memory-mapped store")
+    parser.add_argument("splits", metavar="SPLITS", help="folder written by balance")
+    parser.add_argument("--data", required=True, metavar="DATA", help="folder the selection was drawn from")
+    parser.add_argument("--out", required=True, metavar="STORE", help="folder to write the store to")
+    parser.add_argument("--pose", choices=["hands", "full"], default="hands", help="90 or 165 numbers a frame")
+
+
+def _add_train(add: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = add("train", "train one prior; Ctrl-C stops it and keeps the work")
+    parser.add_argument("prior", metavar="PRIOR", help="gaussian or hand_vae")
+    parser.add_argument("--store", required=True, metavar="STORE", help="folder written by pack")
+    parser.add_argument("--out", default="runs", metavar="RUNS", help="folder that holds the runs (default: runs)")
+    parser.add_argument("--config", metavar="PRESET", help="a preset's name or a YAML file")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        metavar="key=value",
+        action="append",
+        default=[],
+        help="override one value: max_epochs, batch_size, learning_rate, model.z_dim ... (repeatable)",
+    )
+
+
+def _add_runs(add: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = add("runs", "list trainings and how they stand")
+    parser.add_argument("--out", default="runs", metavar="RUNS", help="folder that holds the runs (default: runs)")
+    parser = add("stop", "ask a training to stop and keep its checkpoint")
+    parser.add_argument("run", metavar="RUN", help="folder of the run")
+
+
+def _add_using(add: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = add("evaluate", "score trained priors on the store's test split")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of the runs")
+    parser.add_argument("--store", required=True, metavar="STORE", help="folder written by pack")
+    parser = add("sample", "draw poses from a trained prior")
+    parser.add_argument("run", metavar="RUN", help="folder of the run")
+    parser.add_argument("-n", type=int, default=16, help="how many poses (default: 16)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draw (default: 0)")
+    parser.add_argument("--out", required=True, metavar="FILE", help="poses.npz to write")
+    parser = add("render", "draw a contact sheet of poses")
+    parser.add_argument("poses", metavar="POSES", help="npz with left_hand_pose and right_hand_pose (N, 45)")
+    parser.add_argument("--out", required=True, metavar="PICTURE", help="picture.png to write")
+    parser.add_argument("--view", choices=["palm", "back"], default="palm", help="side of the hand (default: palm)")
+
+
+def _add_demo(add: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = add("demo", "the whole pipeline on the embedded synthetic corpus; ends by itself")
+    parser.add_argument("--out", default="demo", metavar="FOLDER", help="where to write everything (default: demo)")
+    parser.add_argument("--frames", type=int, default=60_000, help="size of the corpus (default: 60000)")
+    parser.add_argument("--total", type=int, default=20_000, help="frames to train on (default: 20000)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: 0)")
+    parser = add("lab", "JupyterLab on the walkthrough")
+    parser.add_argument("jupyter", nargs="*", help="arguments for jupyter lab, after --")
+    add("doctor", "what works on this machine, and what to do about the rest")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command; every sub-command puts its function into ``command_function``."""
+    parser = argparse.ArgumentParser(
+        prog="handprior",
+        description="Audit and balance SMPL-X hand-motion datasets, train hand-pose priors, and explore them.",
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        sub = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        sub.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+        sub.set_defaults(command_function=_named(name))
+        return sub
+
+    for part in (_add_demo, _add_scan, _add_balance, _add_pack, _add_train, _add_runs, _add_using):
+        part(add)
+    return parser
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror.lower()}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _quiet_logs() -> None:
+    """Warnings on standard error, except what the commands say themselves (files set aside, a training's progress)."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    logging.basicConfig(format="%(message)s", handlers=[handler])
+    logging.getLogger("data_tools").setLevel(logging.ERROR)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: Arguments without the program's name; those of the process by default.
+
+    Returns:
+        0 for success, 1 for an error (told in one line on standard error), 130 after Ctrl-C. Wrong usage exits with 2.
+    """
+    _quiet_logs()
+    args = build_parser().parse_args(argv)
+    try:
+        result = args.command_function(args)
+        if args.json:
+            print(json.dumps(result))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("handprior: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: leave quietly, and keep Python's exit from flushing again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ValueError, OSError, RuntimeError) as error:
+        if os.environ.get("HANDPRIOR_DEBUG"):
+            raise
+        print(f"handprior {args.command}: {_one_line(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

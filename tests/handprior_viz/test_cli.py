@@ -1,0 +1,206 @@
+"""The command as its users run it: the road in one go, one clear line for bad input, JSON as the last line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handprior_viz.cli import build_parser, main
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    code = main(list(argv))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *argv: str) -> dict:
+    code, out, err = run(capsys, *argv, "--json")
+    assert code == 0, err
+    return json.loads(out.splitlines()[-1])
+
+
+@pytest.fixture
+def data(demo_data: Path, tmp_path: Path) -> Path:
+    """A copy of the small corpus that a test may damage."""
+    return Path(shutil.copytree(demo_data, tmp_path / "data"))
+
+
+def test_the_whole_road(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scanned = run_json(capsys, "scan", "data", "--out", "catalog.parquet")
+    assert {"name", "tier", "sequences", "frames", "usable_frames", "flags"} <= set(scanned["datasets"][0])
+    assert len(scanned["datasets"]) == 53
+    assert scanned["rejected"] == []
+
+    selected = run_json(capsys, "balance", "catalog.parquet", "--out", "splits", "--total", "400", "--seed", "3")
+    assert selected["total"] == 400
+    assert selected["tiers"] == {"high": 240, "medium": 100, "low": 60}
+    assert selected["splits"] == {"train": 320, "val": 40, "test": 40}
+
+    packed = run_json(capsys, "pack", "splits", "--data", "data", "--out", "store")
+    assert (packed["rows"], packed["dim"]) == (400, 90)
+    assert 0 < packed["active_dims"] <= 90
+    assert packed["bytes"] == 400 * 90 * 4
+
+    trained = run_json(capsys, "train", "gaussian", "--store", "store", "--set", "seed=1")
+    assert np.isfinite(trained["metrics"]["val/nll"])
+    assert Path(trained["run"]).parent == tmp_path / "runs"
+
+    scores = run_json(capsys, "evaluate", trained["run"], "--store", "store")
+    assert np.isfinite(scores["runs"][0]["nll"])
+    assert run_json(capsys, "runs")["runs"][0]["state"] == "finished"
+    assert run_json(capsys, "stop", trained["run"])["asked"] is False
+
+    assert run_json(capsys, "sample", trained["run"], "-n", "3", "--out", "poses.npz")["poses"] == 3
+    with np.load("poses.npz") as poses:
+        assert poses["left_hand_pose"].shape == poses["right_hand_pose"].shape == (3, 45)
+    drawn = run_json(capsys, "render", "poses.npz", "--out", "pictures/poses.png")
+    assert Path("pictures/poses.png").stat().st_size > 5_000
+    assert drawn["backend"]
+
+
+def test_same_seed_same_samples(demo_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        run(capsys, "sample", str(demo_run), "-n", "2", "--seed", seed, "--out", str(tmp_path / f"{name}.npz"))
+    a, b, c = (np.load(tmp_path / f"{name}.npz")["left_hand_pose"] for name in "abc")
+    np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(a, c)
+
+
+def test_a_dry_run_writes_nothing(
+    demo_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_json(capsys, "balance", str(demo_data), "--total", "500", "--dry-run")["out"] is None
+    assert not list(tmp_path.iterdir())
+
+
+def one_line(err: str) -> str:
+    lines = err.strip().splitlines()
+    assert len(lines) == 1, err
+    return lines[0]
+
+
+def test_an_empty_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "scan", str(tmp_path))
+    assert code == 1
+    assert str(tmp_path) in one_line(err)
+
+
+def test_a_missing_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "scan", str(tmp_path / "nowhere"))
+    assert code == 1
+    assert "nowhere" in one_line(err)
+
+
+def test_a_folder_without_motion_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("no motion here")
+    code, _, err = run(capsys, "scan", str(tmp_path))
+    assert code == 1
+    assert str(tmp_path) in one_line(err)
+
+
+def test_damaged_files_are_set_aside_and_the_rest_goes_on(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = (data / "GRAB.npz").read_bytes()
+    (data / "GRAB.npz").write_bytes(whole[: len(whole) // 2])
+    np.savez(data / "pictures.npz", image=np.zeros((4, 4)))
+    np.savez(data / "wrong_shape.npz", lhand_pose=np.zeros((5, 44)), rhand_pose=np.zeros((5, 45)))
+    np.savez(data / "objects.npz", lhand_pose=np.array([{}], dtype=object), rhand_pose=np.zeros((1, 45)))
+    scanned = run_json(capsys, "scan", str(data))
+    reasons = {Path(entry["path"]).name: entry["reason"] for entry in scanned["rejected"]}
+    assert set(reasons) == {"GRAB.npz", "pictures.npz", "wrong_shape.npz", "objects.npz"}
+    assert all(reason and "\n" not in reason for reason in reasons.values())
+    assert len(scanned["datasets"]) == 52
+
+
+def test_an_unknown_dataset_goes_to_low_and_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data / "MyOwnCapture.npz").write_bytes((data / "GRAB.npz").read_bytes())
+    planned = run_json(capsys, "balance", str(data), "--total", "500", "--dry-run")
+    assert any("MyOwnCapture" in warning and "low" in warning for warning in planned["warnings"])
+
+
+def test_a_total_beyond_the_data_is_a_stated_shortfall(
+    demo_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = run_json(capsys, "balance", str(demo_data), "--total", "10000000", "--out", str(tmp_path / "s"))
+    assert planned["total"] < 10_000_000
+    assert planned["shortfalls"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["pack", "nowhere", "--data", ".", "--out", "store"], "nowhere"),
+        (["train", "gaussian", "--store", "nowhere"], "nowhere"),
+        (["sample", "nowhere", "--out", "p.npz"], "nowhere"),
+        (["render", "nowhere.npz", "--out", "p.png"], "nowhere.npz"),
+        (["scan", ".", "--hand-mean", "GRAB=maybe"], "GRAB=maybe"),
+        (["balance", "."], "--out"),
+    ],
+)
+def test_bad_arguments_are_one_line(
+    argv: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, *argv)
+    assert code == 1
+    assert words in one_line(err)
+
+
+def test_unknown_settings_name_the_nearest_right_one(
+    demo_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "hand_vae", "--store", str(demo_store), "--out", str(tmp_path), "--set", "model.zdim=3"]
+    code, _, err = run(capsys, *arguments)
+    assert code == 1
+    assert "z_dim" in one_line(err)
+
+
+def test_rel_hands_without_a_known_mean_are_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SMPLX_MODEL_PATH", raising=False)
+    (data / "handprior.yaml").write_text("hand_mean: {default: incl, GRAB: rel}\n")
+    assert run(capsys, "balance", str(data), "--total", "500", "--out", str(tmp_path / "splits"))[0] == 0
+    code, _, err = run(capsys, "pack", str(tmp_path / "splits"), "--data", str(data), "--out", str(tmp_path / "store"))
+    assert code == 1
+    assert "GRAB" in one_line(err)
+    assert not (tmp_path / "store").exists()
+
+
+def test_doctor_looks_at_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    found = run_json(capsys, "doctor")
+    assert {"torch", "cuda", "opengl", "hand_model", "problems"} <= set(found)
+    assert isinstance(found["problems"], list)
+
+
+def test_doctor_reports_a_wrong_model_path(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMPLX_MODEL_PATH", str(tmp_path / "models"))
+    assert any(str(tmp_path / "models") in problem for problem in run_json(capsys, "doctor")["problems"])
+
+
+def test_every_command_explains_itself() -> None:
+    commands = next(a for a in build_parser()._actions if a.dest == "command").choices
+    assert {"demo", "lab", "doctor", "scan", "balance", "pack", "train", "runs", "stop", "sample", "render"} <= set(
+        commands
+    )
+    for parser in commands.values():
+        assert parser.description
+        assert all(action.help for action in parser._actions)
+
+
+def test_help_needs_no_heavy_import() -> None:
+    code = "import sys; from handprior_viz.cli import build_parser; build_parser(); print('torch' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
