@@ -19,11 +19,16 @@ def principal_rotvec(rotvec: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray,
     Returns:
         Same shape and dtype; vectors that were principal already come back unchanged, bit for bit.
     """
-    wide = rotvec.astype(np.float64, copy=False)
+    # Nearly all are: look for the few that are not before doing anything in double precision.
+    beyond = np.einsum("...c,...c->...", rotvec, rotvec) > np.pi**2 * (1 - 1e-5)
+    if not beyond.any():
+        return rotvec
+    wide = rotvec[beyond].astype(np.float64)
     angle = np.linalg.norm(wide, axis=-1, keepdims=True)
     turns = np.round(angle / (2 * np.pi))
-    scale = np.where(angle > np.pi, (angle - 2 * np.pi * turns) / np.where(angle > 0, angle, 1.0), 1.0)
-    return (wide * scale).astype(rotvec.dtype, copy=False)
+    out = rotvec.copy()
+    out[beyond] = np.where(angle > np.pi, wide * ((angle - 2 * np.pi * turns) / angle), wide)
+    return out
 
 
 def principal_pose(pose: Float[np.ndarray, "*batch columns"]) -> Float[np.ndarray, "*batch columns"]:

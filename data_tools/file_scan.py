@@ -1,0 +1,153 @@
+"""One file, read once from end to end: its sequences, their usable frames and what is wrong with the others.
+
+Memory does not grow with the file: frames are judged in windows that overlap by as much as the rules look around,
+so that the result does not depend on how the file is cut into chunks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float32
+
+from data_tools import boundaries
+from data_tools.dataset_notes import DatasetNotes
+from data_tools.dead_hands import SIDES, UNCHANGED, alive, find_faults, frozen_frames, movement
+from data_tools.pose_layout import HANDS_COLUMNS
+from data_tools.readers.reader import Reader, UnreadableFile, join, take
+from data_tools.sequence import HandMean, PoseSequence
+from data_tools.sequence_tally import FAULT_COUNTS, SequenceTally
+
+CHUNK_FRAMES = 8_192
+"""Frames judged at once: small enough for the processor's cache."""
+
+_ORDER = (
+    *("dataset", "sequence", "path", "format", "start", "stop", "frames", "fps", "subject", "hand_mean", "has_body"),
+    *("usable_frames", "live_left", "live_right", "usable_spans", "content_hash", "constant_left", "constant_right"),
+    *FAULT_COUNTS,
+)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Consecutive frames, of which ``low`` to ``high`` are to be judged and the others are context."""
+
+    span: PoseSequence
+    low: int
+    high: int
+
+
+def windows(chunks: Iterable[PoseSequence], reach: int) -> Iterator[_Window]:
+    """Cut a stream of chunks into windows in which each judged frame sees ``reach`` frames to either side.
+
+    Windows are shorter only at the ends of the stream, wherever the chunks end.
+    """
+    span, low = None, 0
+    for chunk in chunks:
+        span = chunk if span is None else join([span, chunk])
+        high = len(span) - reach
+        if high > low:
+            yield _Window(span, low, high)
+            keep = max(high - reach, 0)
+            span, low = take(span, slice(keep, None)), high - keep
+    if span is not None:
+        yield _Window(span, low, len(span))
+
+
+def scan_file(
+    path: Path, root: Path, reader: Reader, notes: DatasetNotes, stop: threading.Event | None = None
+) -> pl.DataFrame:
+    """Read a file once and return one row per sequence.
+
+    Args:
+        path: The file.
+        root: The data folder.
+        reader: The file's reader.
+        notes: What the user says about the datasets.
+        stop: Set it from another thread to give up.
+
+    Returns:
+        Columns dataset, sequence, path (below the data folder), format, start, stop, frames, fps, subject, hand_mean,
+        has_body, usable_frames, live_left, live_right, usable_spans, content_hash and a count per fault.
+
+    Raises:
+        UnreadableFile: The file is damaged.
+        CancelledError: ``stop`` was set.
+    """
+    tally, first, head = SequenceTally(), 0, None
+    chunks = reader.chunks(path, root=root, chunk_frames=CHUNK_FRAMES)
+    try:
+        head = next(iter(chunks))
+    except StopIteration:
+        raise UnreadableFile(path, "holds no frames") from None
+    convention, fps = notes.convention(head.dataset, head.hand_mean), notes.rate(head.dataset, head.fps)
+    frozen_after = frozen_frames(fps)
+    for window in windows(_with_head(head, chunks), max(frozen_after, boundaries.REACH)):
+        if stop is not None and stop.is_set():
+            raise CancelledError(f"{path}: scan stopped")
+        cuts, masks, hands = _judge(window, reader, notes, convention, frozen_after)
+        cuts[0] |= first == 0
+        masks |= {f"moves_{side}": masks[f"moves_{side}"] & ~cuts for side in SIDES}
+        tally.add(first, cuts, masks, hands)
+        first += window.high - window.low
+    place = reader.place(path, root)
+    about = {
+        "dataset": place.dataset,
+        "path": path.relative_to(root).as_posix(),
+        "format": reader.format,
+        "fps": fps,
+        "subject": head.subject,
+        "hand_mean": convention,
+        "has_body": head.has_body,
+    }
+    return _table(about, place.name, reader.one_recording_per_file, tally.columns(first))
+
+
+def _table(about: dict[str, Any], name: str, is_one: bool, columns: dict[str, Any]) -> pl.DataFrame:
+    count = len(columns["start"])
+    names = [name] if is_one else [f"{name}#{index:06d}" for index in range(count)]
+    table = {"sequence": names, **{key: [value] * count for key, value in about.items()}, **columns}
+    types: dict[str, Any] = {"fps": pl.Float64, "subject": pl.String, "usable_spans": pl.List(pl.Int64)}
+    return pl.DataFrame({key: table[key] for key in _ORDER}, schema_overrides=types)
+
+
+def _with_head(head: PoseSequence, rest: Iterator[PoseSequence]) -> Iterator[PoseSequence]:
+    yield head
+    yield from rest
+
+
+def _judge(
+    window: _Window, reader: Reader, notes: DatasetNotes, convention: HandMean, frozen_after: int
+) -> tuple[Bool[np.ndarray, "frames"], dict[str, Bool[np.ndarray, "frames"]], Float32[np.ndarray, "frames 90"]]:
+    span, kept = window.span, slice(window.low, window.high)
+    hands = np.ascontiguousarray(span.poses[:, HANDS_COLUMNS])
+    moved = movement(hands)
+    masks = find_faults(
+        hands,
+        moved,
+        frozen_after=frozen_after,
+        hand_mean=convention,
+        hands_mean=None if notes.hands_mean is None else np.asarray(notes.hands_mean),
+        left_valid=span.left_valid,
+        right_valid=span.right_valid,
+    )
+    if span.has_body:
+        with np.errstate(over="ignore", invalid="ignore"):
+            masks["nan"] |= ~np.isfinite(span.poses[:, : HANDS_COLUMNS.start].sum(axis=1))
+    beside_nan = masks["nan"] | np.append(False, masks["nan"][:-1])
+    for side, name in enumerate(SIDES):
+        masks[f"live_{name}"] = alive(masks, name)
+        masks[f"moves_{name}"] = (moved[:, side] > UNCHANGED) & ~beside_nan
+    masks["usable"] = masks["live_left"] & masks["live_right"]
+    if reader.one_recording_per_file:
+        cuts = np.zeros(len(span), bool)
+    else:
+        cuts = boundaries.find_cuts(span.poses, moved, span.has_body, span.image_id)
+    return cuts[kept], {name: mask[kept] for name, mask in masks.items()}, hands[kept]

@@ -1,0 +1,208 @@
+"""The common part of readers of .npz files: which columns of which arrays make up a pose."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64
+
+from data_tools.pose_layout import HANDS_COLUMNS, POSE_DIM
+from data_tools.readers.npz_members import Member, RowStream, list_members, read_small
+from data_tools.readers.reader import CHUNK_FRAMES, Reader, UnreadableFile
+from data_tools.sequence import HandMean, PoseSequence
+
+
+@dataclass(frozen=True)
+class Part:
+    """Columns of one array that go to columns of the 165-D pose."""
+
+    member: Member
+    source: slice
+    target: slice
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one .npz holds its poses.
+
+    Attributes:
+        parts: Where each part of the pose comes from; columns that no part fills stay zero.
+        hand_mean: Mean-hand convention of the format.
+        has_body: Whether a body pose is among the parts.
+        fps: Frames per second, where the file says so.
+        image_id: The array that names each frame's picture, where present.
+    """
+
+    parts: tuple[Part, ...]
+    hand_mean: HandMean
+    has_body: bool
+    fps: float | None = None
+    image_id: Member | None = None
+
+    @property
+    def frames(self) -> int:
+        return self.parts[0].member.shape[0]
+
+
+class NpzReader(Reader):
+    """Base of the readers of .npz files: subclasses say which arrays hold what."""
+
+    @abstractmethod
+    def is_mine(self, members: dict[str, Member]) -> bool:
+        """Tell from the keys (and column counts) whether the file is of this format, well-formed or not."""
+
+    @abstractmethod
+    def layout(self, path: Path, members: dict[str, Member]) -> Layout:
+        """Say where the pose's parts lie; raises :class:`UnreadableFile` where a shape or type is wrong."""
+
+    def recognises(self, path: Path) -> bool:
+        if path.suffix.lower() not in self.suffixes:
+            return False
+        try:
+            return self.is_mine(list_members(path))
+        except UnreadableFile:
+            return False
+
+    def frames(self, path: Path) -> int:
+        return self._checked_layout(path).frames
+
+    def chunks(
+        self, path: Path, *, root: Path | None = None, chunk_frames: int = CHUNK_FRAMES
+    ) -> Iterator[PoseSequence]:
+        layout = self._checked_layout(path)
+        with ExitStack() as stack:
+            streams = _open_streams(stack, layout)
+            for start in range(0, layout.frames, chunk_frames):
+                count = min(chunk_frames, layout.frames - start)
+                frames = np.arange(start, start + count, dtype=np.int64)
+                yield self._span(path, root, layout, _read(streams, count), slice(None), frames)
+
+    def pick(
+        self, path: Path, frames: Int64[np.ndarray, "picked"], *, root: Path | None = None, hands_only: bool = False
+    ) -> Iterator[PoseSequence]:
+        layout = self._checked_layout(path)
+        if hands_only:
+            hands = (part for part in layout.parts if part.target.indices(POSE_DIM)[1] > HANDS_COLUMNS.start)
+            layout = replace(layout, parts=tuple(hands), image_id=None)
+        if len(frames) and (frames[0] < 0 or frames[-1] >= layout.frames or (np.diff(frames) < 0).any()):
+            raise ValueError(f"{path}: frames to pick must ascend within its {layout.frames} frames")
+        with ExitStack() as stack:
+            streams = _open_streams(stack, layout)
+            for start in range(0, layout.frames, CHUNK_FRAMES):
+                count = min(CHUNK_FRAMES, layout.frames - start)
+                low, high = np.searchsorted(frames, [start, start + count])
+                if low == high:
+                    for stream in streams.values():
+                        stream.skip(count)
+                    continue
+                chosen = frames[low:high]
+                yield self._span(path, root, layout, _read(streams, count), chosen - start, chosen)
+
+    def _checked_layout(self, path: Path) -> Layout:
+        members = list_members(path)
+        layout = self.layout(path, members)
+        first = layout.parts[0].member
+        for part in layout.parts:
+            if part.member.dtype.kind != "f":
+                raise UnreadableFile(path, f"{part.member.name} holds {_type_name(part.member)}, expected floats")
+            if part.member.shape[0] != first.shape[0]:
+                raise UnreadableFile(
+                    path,
+                    f"{part.member.name} has {part.member.shape[0]} frames, but {first.name} has {first.shape[0]}",
+                )
+        if layout.frames == 0:
+            raise UnreadableFile(path, "holds no frames")
+        return layout
+
+    def _span(
+        self,
+        path: Path,
+        root: Path | None,
+        layout: Layout,
+        arrays: dict[str, np.ndarray],
+        rows: Int64[np.ndarray, "rows"] | slice,
+        frames: Int64[np.ndarray, "rows"],
+    ) -> PoseSequence:
+        place = self.place(path, root or path.parent)
+        image_id = None if layout.image_id is None else np.asarray(arrays[layout.image_id.name])[rows].reshape(-1)
+        return PoseSequence(
+            dataset=place.dataset,
+            name=place.name,
+            path=str(path),
+            poses=_assemble(layout, arrays, rows, len(frames)),
+            frame_index=frames,
+            hand_mean=layout.hand_mean,
+            has_body=layout.has_body,
+            fps=layout.fps,
+            subject=place.subject,
+            image_id=image_id,
+        )
+
+
+def needed(path: Path, members: dict[str, Member], key: str) -> Member:
+    """Return an array that the format cannot do without.
+
+    Raises:
+        UnreadableFile: It is not there.
+    """
+    if key not in members:
+        raise UnreadableFile(path, f"has no {key}; found {', '.join(list(members)[:8]) or 'no arrays'}")
+    return members[key]
+
+
+def columns(path: Path, member: Member, expected: int) -> None:
+    """Check that an array is (frames, expected) or (frames, expected / 3, 3).
+
+    Raises:
+        UnreadableFile: Objects, or another shape.
+    """
+    if member.is_object:
+        raise UnreadableFile(path, f"{member.name} holds Python objects, which are never unpickled")
+    if member.shape[1:] not in ((expected,), (expected // 3, 3)):
+        raise UnreadableFile(path, f"{member.name} has shape {member.shape}, expected (frames, {expected})")
+
+
+def frame_rate(path: Path, members: dict[str, Member], keys: tuple[str, ...]) -> float | None:
+    """Read the frame rate under whichever key the file uses; None if it has none.
+
+    Raises:
+        UnreadableFile: A rate that is not one positive number.
+    """
+    for key in keys:
+        if key in members:
+            values = np.ravel(read_small(members[key]))
+            if values.size != 1 or values.dtype.kind not in "fiu" or not 0 < float(values[0]) < 1e5:
+                raise UnreadableFile(path, f"{key} is {values.tolist()[:3]}, expected one positive number")
+            return float(values[0])
+    return None
+
+
+def _type_name(member: Member) -> str:
+    return "Python objects, which are never unpickled" if member.is_object else str(member.dtype)
+
+
+def _open_streams(stack: ExitStack, layout: Layout) -> dict[str, RowStream]:
+    members = {part.member.name: part.member for part in layout.parts}
+    if layout.image_id is not None:
+        members[layout.image_id.name] = layout.image_id
+    return {name: stack.enter_context(RowStream(member)) for name, member in members.items()}
+
+
+def _read(streams: dict[str, RowStream], count: int) -> dict[str, np.ndarray]:
+    return {name: stream.read(count) for name, stream in streams.items()}
+
+
+def _assemble(
+    layout: Layout, arrays: dict[str, Float[np.ndarray, "frames ..."]], rows: np.ndarray | slice, count: int
+) -> Float32[np.ndarray, "count 165"]:
+    poses = np.zeros((count, POSE_DIM), np.float32)
+    with np.errstate(over="ignore"):  # a float64 too large for float32 becomes inf, which the audit reports
+        for part in layout.parts:
+            values = arrays[part.member.name]
+            poses[:, part.target] = values.reshape(len(values), -1)[:, part.source][rows]
+    return poses

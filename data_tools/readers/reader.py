@@ -1,0 +1,166 @@
+"""What a reader of one on-disk format must do, and how files are named after the folders they lie in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Int64
+
+from data_tools.sequence import PoseSequence
+
+CHUNK_FRAMES = 65_536
+"""Frames per chunk unless the caller says otherwise: 43 MB of float32 poses."""
+
+
+class UnreadableFile(ValueError):
+    """One file cannot be read; the others can.
+
+    Attributes:
+        path: The file.
+        reason: What is wrong with it and what was expected, in one line.
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = str(path)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a file's place below the data folder says about it.
+
+    Attributes:
+        dataset: The first folder below the data folder; the data folder itself for a file that lies in it.
+        name: The file's path inside its dataset, without its suffix.
+        subject: The second folder, where there is one.
+    """
+
+    dataset: str
+    name: str
+    subject: str | None
+
+
+class Reader(ABC):
+    """Reads one on-disk format. One file per format; :data:`data_tools.readers.READERS` lists them.
+
+    To add a format, subclass this (or :class:`~data_tools.readers.npz_reader.NpzReader`), state the facts below,
+    and append an instance to the registry; the contract test then covers it. A reader changes no value: it puts
+    columns in SMPL-X order and says what the file says. It never runs code from a file.
+
+    Attributes:
+        format: The name that ``--format`` takes.
+        suffixes: File suffixes worth opening, lower case.
+        one_recording_per_file: Whether a file is one continuous recording; if not, its sequences are found.
+    """
+
+    format: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]] = (".npz",)
+    one_recording_per_file: ClassVar[bool] = True
+
+    @abstractmethod
+    def recognises(self, path: Path) -> bool:
+        """Tell from a file's content, cheaply, whether this reader is for it. Never raises on a foreign file."""
+
+    @abstractmethod
+    def frames(self, path: Path) -> int:
+        """Count the frames from the headers alone, after checking that the shapes fit together."""
+
+    @abstractmethod
+    def chunks(
+        self, path: Path, *, root: Path | None = None, chunk_frames: int = CHUNK_FRAMES
+    ) -> Iterator[PoseSequence]:
+        """Yield consecutive spans of the file in order, holding one span in memory at a time.
+
+        Args:
+            path: The file.
+            root: The data folder that names datasets; the file's own folder if not given.
+            chunk_frames: Frames per span; the last may be shorter.
+
+        Raises:
+            UnreadableFile: The file is damaged or not of this format.
+        """
+
+    def read(self, path: Path, start: int = 0, stop: int | None = None, *, root: Path | None = None) -> PoseSequence:
+        """Read frames ``start`` to ``stop`` (exclusive; to the end if None) into one sequence."""
+        stop = self.frames(path) if stop is None else min(stop, self.frames(path))
+        if not 0 <= start < stop:
+            raise ValueError(f"{path}: frames {start} to {stop} are not a span of its {self.frames(path)} frames")
+        return join(list(self.pick(path, np.arange(start, stop, dtype=np.int64), root=root)))
+
+    def pick(
+        self, path: Path, frames: Int64[np.ndarray, "picked"], *, root: Path | None = None, hands_only: bool = False
+    ) -> Iterator[PoseSequence]:
+        """Yield the chosen frames, in order, in spans of bounded size, reading the file once.
+
+        Args:
+            path: The file.
+            frames: Frame numbers in ascending order; repeated ones come back repeated.
+            root: As for :meth:`chunks`.
+            hands_only: The caller wants the hands; a reader may leave the other columns zero, and read less.
+        """
+        for chunk in self.chunks(path, root=root):
+            first, last = int(chunk.frame_index[0]), int(chunk.frame_index[-1])
+            low, high = np.searchsorted(frames, [first, last + 1])
+            if high > low:
+                yield take(chunk, np.searchsorted(chunk.frame_index, frames[low:high]))
+
+    def place(self, path: Path, root: Path) -> Place:
+        """Name the dataset, sequence and subject of a file from where it lies below ``root``."""
+        parts = path.relative_to(root).with_suffix("").parts
+        if len(parts) == 1:
+            return Place(dataset=root.resolve().name or "data", name=parts[0], subject=None)
+        return Place(parts[0], "/".join(parts[1:]), parts[1] if len(parts) > 2 else None)
+
+
+def take(sequence: PoseSequence, rows: Int64[np.ndarray, "rows"] | slice) -> PoseSequence:
+    """Keep some rows of a sequence, by position."""
+
+    def pick(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else values[rows]
+
+    return PoseSequence(
+        dataset=sequence.dataset,
+        name=sequence.name,
+        path=sequence.path,
+        poses=sequence.poses[rows],
+        frame_index=sequence.frame_index[rows],
+        hand_mean=sequence.hand_mean,
+        has_body=sequence.has_body,
+        fps=sequence.fps,
+        subject=sequence.subject,
+        left_valid=pick(sequence.left_valid),
+        right_valid=pick(sequence.right_valid),
+        image_id=pick(sequence.image_id),
+    )
+
+
+def join(spans: list[PoseSequence]) -> PoseSequence:
+    """Put consecutive spans of one file back together."""
+    if len(spans) == 1:
+        return spans[0]
+
+    def concatenate(field: str) -> np.ndarray | None:
+        values = [getattr(span, field) for span in spans]
+        return None if values[0] is None else np.concatenate(values)
+
+    first = spans[0]
+    return PoseSequence(
+        dataset=first.dataset,
+        name=first.name,
+        path=first.path,
+        poses=np.concatenate([span.poses for span in spans]),
+        frame_index=np.concatenate([span.frame_index for span in spans]),
+        hand_mean=first.hand_mean,
+        has_body=first.has_body,
+        fps=first.fps,
+        subject=first.subject,
+        left_valid=concatenate("left_valid"),
+        right_valid=concatenate("right_valid"),
+        image_id=concatenate("image_id"),
+    )

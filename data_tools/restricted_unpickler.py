@@ -1,0 +1,226 @@
+"""Read pickles that a user was given without letting them run code: an allow-list of arrays and containers.
+
+Licensed SMPL-X and MANO files are python 2 pickles that name classes of ``chumpy``, a library that no longer installs.
+Here every class on the list is met by an inert stand-in that only remembers the pickled values; arrays are made from
+those afterwards. Anything that is not on the list is refused by name, before it is imported, let alone called.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import re
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+
+class RefusedPickle(ValueError):
+    """A pickle asked for something that is not plain data."""
+
+
+class _StandIn:
+    """Keeps what a pickle says of one object: the arguments it was made with and the state it was given."""
+
+    arguments: tuple[Any, ...]
+    state: Any
+
+    def __new__(cls, *arguments: Any) -> _StandIn:
+        self = super().__new__(cls)
+        self.arguments, self.state = arguments, None
+        return self
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def field(self, *names: str) -> Any:
+        """The first of these entries of the state, or None."""
+        parts = self.state if isinstance(self.state, tuple) else (self.state,)  # (dict, slots)
+        fields = {key: value for part in parts for key, value in (part or {}).items()}
+        return next((fields[name] for name in names if name in fields), None)
+
+
+class _Array(_StandIn):
+    """``numpy.ndarray``: state is (version, shape, dtype, whether columns run fastest, bytes or a list of objects)."""
+
+
+class _DType(_StandIn):
+    """``numpy.dtype``: made from a code such as ``f8``, its state begins with a version and the byte order."""
+
+
+class _Scalar(_StandIn):
+    """``numpy.core.multiarray.scalar``: made from a dtype and bytes."""
+
+
+class _Buffer(_StandIn):
+    """``numpy.core.numeric._frombuffer``: made from bytes, a dtype, a shape and an order."""
+
+
+class _SparseColumns(_StandIn):
+    """A compressed sparse column matrix of scipy, whose module path and attributes changed over the years."""
+
+
+class _SparseRows(_StandIn):
+    """A compressed sparse row matrix of scipy."""
+
+
+class _Chumpy(_StandIn):
+    """Any class of chumpy."""
+
+
+class _PlainObject(_StandIn):
+    """``object``, which old protocols name as the base of what they rebuild."""
+
+
+class _Reconstructed:
+    """``numpy.core.multiarray._reconstruct`` and ``copyreg._reconstructor``: an empty object of a stand-in's class."""
+
+    def __new__(cls, kind: Any, *_: Any) -> Any:
+        if not (isinstance(kind, type) and issubclass(kind, _StandIn)):
+            raise RefusedPickle("refused: it rebuilds an object that is not plain data")
+        return kind()
+
+
+def _encode(text: str, encoding: str = "latin1", *_: Any) -> bytes:
+    """``_codecs.encode``, by which protocol 2 pickles carry bytes; text codecs only."""
+    if encoding.lower().replace("-", "") not in {"latin1", "utf8", "ascii"}:
+        raise RefusedPickle(f"refused: bytes in the codec {encoding!r}")
+    return text.encode(encoding)
+
+
+_SPARSE = {
+    "csc_matrix": _SparseColumns,
+    "csc_array": _SparseColumns,
+    "csr_matrix": _SparseRows,
+    "csr_array": _SparseRows,
+}
+
+_NUMPY = {"ndarray": _Array, "dtype": _DType, "_reconstruct": _Reconstructed, "scalar": _Scalar, "_frombuffer": _Buffer}
+
+_OTHERS: dict[tuple[str, str], Any] = {
+    ("builtins", "set"): set,
+    ("builtins", "frozenset"): frozenset,
+    ("builtins", "complex"): complex,
+    ("builtins", "bytearray"): bytearray,
+    ("builtins", "bytes"): bytes,
+    ("builtins", "object"): _PlainObject,
+    ("collections", "OrderedDict"): dict,
+    ("_codecs", "encode"): _encode,
+    ("copyreg", "_reconstructor"): _Reconstructed,
+}
+
+_MODERN_NAMES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        root = module.split(".")[0]
+        if root == "numpy" and name in _NUMPY:
+            return _NUMPY[name]
+        if module.startswith("scipy.sparse") and name in _SPARSE:
+            return _SPARSE[name]
+        if root == "chumpy":
+            return _Chumpy
+        known = _OTHERS.get((_MODERN_NAMES.get(module, module), name))
+        if known is None:
+            raise RefusedPickle(f"refused: it asks for {module}.{name}, which is not plain data")
+        return known
+
+
+def load_pickle(source: Path | IO[bytes]) -> Any:
+    """Read a pickle of arrays, numbers, texts and containers; chumpy and scipy objects come back as numpy arrays.
+
+    Args:
+        source: A file, or an open binary stream that stands at the pickle.
+
+    Raises:
+        RefusedPickle: It names anything else; nothing of that was run.
+        ValueError: It is not a readable pickle.
+    """
+    name = source if isinstance(source, Path) else getattr(source, "name", "this pickle")
+    stream = io.BytesIO(source.read_bytes()) if isinstance(source, Path) else source
+    try:
+        return _plain(_Unpickler(stream, encoding="latin1").load(), {})
+    except RefusedPickle as error:
+        raise RefusedPickle(f"{name}: {error}") from None
+    # Damaged pickles raise nearly anything.
+    except Exception as error:
+        raise ValueError(f"{name}: not a readable pickle ({type(error).__name__}: {error})") from error
+
+
+def _plain(value: Any, done: dict[int, Any]) -> Any:
+    """Make arrays and containers of the stand-ins; ``done`` keeps shared objects shared."""
+    if not isinstance(value, (dict, list, tuple, set, frozenset, _StandIn)):
+        return value
+    if id(value) not in done:
+        if isinstance(value, dict):
+            done[id(value)] = {key: _plain(item, done) for key, item in value.items()}
+        elif isinstance(value, _StandIn):
+            done[id(value)] = _from_stand_in(value, done)
+        else:
+            kind = next(k for k in (list, tuple, set, frozenset) if isinstance(value, k))
+            done[id(value)] = kind([_plain(item, done) for item in value])
+    return done[id(value)]
+
+
+def _from_stand_in(value: _StandIn, done: dict[int, Any]) -> Any:
+    if isinstance(value, _Array):
+        _, shape, dtype, columns_first, content = value.state
+        return _array(content, _dtype(dtype), shape, "F" if columns_first else "C", done)
+    if isinstance(value, _Buffer):
+        content, dtype, shape, order = value.arguments
+        return _array(content, _dtype(dtype), shape, order, done)
+    if isinstance(value, _Scalar):
+        dtype, content = value.arguments
+        return _array(content, _dtype(dtype), (), "C", done)[()]
+    if isinstance(value, _DType):
+        return _dtype(value)
+    if isinstance(value, (_SparseColumns, _SparseRows)):
+        return _sparse(value, done)
+    if isinstance(value, _Chumpy):
+        return _chumpy(value, done)
+    raise RefusedPickle(f"refused: a bare {type(value).__name__.strip('_')}, which is not plain data")
+
+
+def _dtype(value: _DType) -> np.dtype:
+    code = value.arguments[0]
+    if not (isinstance(value, _DType) and isinstance(code, str) and re.fullmatch(r"[<>|=]?[biufcSUO]\d*", code)):
+        raise RefusedPickle(f"refused: an array of type {code!r}")
+    order: Any = value.state[1] if value.state else "="
+    return np.dtype(code) if order in "|=" else np.dtype(code).newbyteorder(order)
+
+
+def _array(content: Any, dtype: np.dtype, shape: tuple[int, ...], order: Any, done: dict[int, Any]) -> np.ndarray:
+    if dtype.hasobject:
+        out = np.empty(math.prod(shape), object)
+        out[:] = [_plain(item, done) for item in content]
+        return out.reshape(shape, order=order)
+    # Python 2 wrote bytes as text.
+    data = content.encode("latin1") if isinstance(content, str) else bytes(content)
+    return np.frombuffer(data, dtype, math.prod(shape)).reshape(shape, order=order)
+
+
+def _sparse(value: _StandIn, done: dict[int, Any]) -> np.ndarray:
+    matrix = sp.csc_matrix if isinstance(value, _SparseColumns) else sp.csr_matrix
+    data, indices, indptr = (_plain(value.field(name), done) for name in ("data", "indices", "indptr"))
+    rows, columns = value.field("_shape", "shape")
+    return matrix((data, indices, indptr), shape=(int(rows), int(columns))).toarray()
+
+
+def _chumpy(value: _StandIn, done: dict[int, Any]) -> np.ndarray:
+    """The array of a chumpy node: ``x`` of a plain one; ``a`` of a selection or reshape, picked by its ``idxs``."""
+    own = value.field("x")
+    if own is not None:
+        return np.asarray(_plain(own, done))
+    inner = value.field("a")
+    if inner is None:
+        raise ValueError("a chumpy object without an array inside")
+    array = np.asarray(_plain(inner, done))
+    picked = value.field("idxs")
+    if picked is not None:
+        array = array.ravel()[np.asarray(_plain(picked, done))]
+    shape = value.field("preferred_shape", "newshape")
+    return array if shape is None else array.reshape(_plain(shape, done))

@@ -1,0 +1,111 @@
+"""What scans found before, by file: a second scan of unchanged files is instant, an interrupted one goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+import sqlite3
+import threading
+from pathlib import Path
+
+import polars as pl
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+"""Part of every stamp; raise it when a change of the rules makes old results wrong."""
+
+
+def default_cache() -> Path:
+    """Where scans are kept unless the caller says otherwise: below ``XDG_CACHE_HOME``, or ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "handprior" / "scans.sqlite"
+
+
+def hash_of(*parts: object) -> str:
+    """A hash of everything that a result depends on."""
+    text = "\0".join(map(repr, parts))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+class ScanCache:
+    """Tables by key in one SQLite file. A cache that cannot be used is left alone: scanning works without one.
+
+    Args:
+        path: The file, made if missing; None keeps nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        if path is None:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = _open(path)
+        except (OSError, sqlite3.Error) as error:
+            log.warning("%s: scan cache not used (%s)", path, error)
+
+    def __enter__(self) -> ScanCache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def find(self, key: str, stamp: str) -> pl.DataFrame | None:
+        """Return the table that was kept under a key, if it was kept with the same stamp."""
+        if self._connection is None:
+            return None
+        try:
+            with self._lock:
+                query = "SELECT content FROM tables WHERE key = ? AND stamp = ?"
+                row = self._connection.execute(query, (key, stamp)).fetchone()
+            return None if row is None else pl.read_ipc(io.BytesIO(row[0]))
+        except (sqlite3.Error, pl.exceptions.PolarsError, OSError, ValueError) as error:
+            log.warning("scan cache not read (%s)", error)
+            return None
+
+    def keep(self, key: str, stamp: str, table: pl.DataFrame) -> None:
+        """Keep a table at once, in place of what was kept under its key, so that it survives whatever happens next.
+
+        Args:
+            key: What the table is about.
+            stamp: What it depends on: with another stamp it is not found.
+            table: The table.
+        """
+        if self._connection is None:
+            return
+        content = io.BytesIO()
+        table.write_ipc(content, compression="zstd")
+        row = (key, stamp, content.getvalue())
+        try:
+            with self._lock, self._connection:
+                self._connection.execute("INSERT OR REPLACE INTO tables VALUES (?, ?, ?)", row)
+        except sqlite3.Error as error:
+            log.warning("scan cache not written (%s)", error)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        return _connect(path)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        log.warning("%s: damaged scan cache replaced (%s)", path, error)
+        path.unlink()
+        return _connect(path)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("CREATE TABLE IF NOT EXISTS tables (key TEXT PRIMARY KEY, stamp TEXT, content BLOB)")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,187 @@
+"""The selection: which frames of which files, in which split; written for us and in the shape others read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from data_tools.boundaries import RULE as BOUNDARY_RULE
+from data_tools.catalog import Catalog
+from data_tools.drawing import draw
+from data_tools.mix import Mix, MixPlan, plan
+from data_tools.readers import reader_named
+from data_tools.splits import RULES, availability
+from data_tools.whole_folder import whole_folder
+
+FRAMES_FILE = "selection.parquet"
+_ABOUT_KEY = "handprior_selection"
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Chosen frames.
+
+    Attributes:
+        frames: One row per frame: dataset, sequence, path, frame, tier, split, subject.
+        about: hash, catalog_fingerprint, mix_hash, seed, synthetic, hands_mean, splits (names in order), and for
+            every path its format and its hand_mean.
+        plan: How the frames were chosen; None for a selection read back.
+        path: The folder, if it was written.
+    """
+
+    frames: pl.DataFrame
+    about: dict[str, Any]
+    plan: MixPlan | None = None
+    path: Path | None = None
+
+    @property
+    def hash(self) -> str:
+        return str(self.about["hash"])
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @classmethod
+    def read(cls, folder: Path | str) -> Selection:
+        """Read a selection that :func:`balance` wrote.
+
+        Raises:
+            FileNotFoundError: There is none.
+            ValueError: It is damaged, or points outside its data folder.
+        """
+        folder = Path(folder)
+        path = folder / FRAMES_FILE
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{folder}: no {FRAMES_FILE} in it; make a selection with `handprior balance DATA --out {folder}`"
+            )
+        try:
+            about = json.loads(pl.read_parquet_metadata(path)[_ABOUT_KEY])
+            frames = pl.read_parquet(path)
+        except (pl.exceptions.PolarsError, KeyError, OSError, ValueError) as error:
+            raise ValueError(f"{path}: not a selection; make one with `handprior balance`") from error
+        for name in frames["path"].unique().to_list():
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise ValueError(f"{path}: {name!r} lies outside the data folder; the selection is not used")
+        return cls(frames, about, path=folder)
+
+
+def balance(
+    catalog: Catalog, mix: Mix | None = None, out: Path | str | None = None, *, dry_run: bool = False
+) -> Selection:
+    """Plan a mix, draw its frames, and write them down.
+
+    Args:
+        catalog: What there is.
+        mix: What is asked for; the project's own mix if not given.
+        out: Folder to write: selection.parquet; train_samples.json, val_samples.json and test_samples.json
+            (dataset -> frame numbers); dataset_metadata.json; plan.json; mix.yaml; catalog.parquet.
+        dry_run: Write nothing.
+
+    Raises:
+        ValueError: The mix cannot be filled and says ``fail``, or nothing is usable.
+        FileExistsError: ``out`` holds something else.
+    """
+    chosen = plan(catalog, mix)
+    frames = draw(catalog, chosen)
+    selection = Selection(frames, _about(catalog, chosen, frames), chosen)
+    if dry_run or out is None:
+        return selection
+    with whole_folder(Path(out), FRAMES_FILE) as folder:
+        frames.write_parquet(folder / FRAMES_FILE, metadata={_ABOUT_KEY: json.dumps(selection.about)})
+        for split in chosen.splits:
+            (folder / f"{split}_samples.json").write_text(_samples(frames.filter(pl.col("split") == split)))
+        _write_json(folder / "dataset_metadata.json", _metadata(catalog, chosen))
+        _write_json(folder / "plan.json", chosen.to_dict())
+        chosen.mix.write(folder / "mix.yaml")
+        catalog.write(folder / "catalog.parquet")
+    return Selection(frames, selection.about, chosen, Path(out))
+
+
+def _about(catalog: Catalog, chosen: MixPlan, frames: pl.DataFrame) -> dict[str, Any]:
+    digest = hashlib.blake2b(f"{catalog.fingerprint}{chosen.mix.hash}".encode(), digest_size=16)
+    digest.update(frames["frame"].to_numpy().astype("<i8").tobytes())
+    used = catalog.sequences.filter(pl.col("path").is_in(frames["path"].unique().implode()))
+    files = used.unique("path", keep="first", maintain_order=True)
+    return {
+        "hash": digest.hexdigest(),
+        "catalog_fingerprint": catalog.fingerprint,
+        "mix_hash": chosen.mix.hash,
+        "seed": chosen.mix.seed,
+        "synthetic": catalog.synthetic,
+        "hands_mean": catalog.hands_mean,
+        "splits": list(chosen.splits),
+        "files": {row["path"]: [row["format"], row["hand_mean"]] for row in files.iter_rows(named=True)},
+    }
+
+
+def _samples(frames: pl.DataFrame) -> str:
+    """JSON of frame numbers by file, named by its path without suffix: the dataset's name for a consolidated file."""
+    lists = (
+        frames.lazy()
+        .select("path", pl.col("frame"))
+        .group_by("path", maintain_order=True)
+        .agg(pl.col("frame").cast(pl.String).str.join(", "))
+        .collect()
+    )
+    lines = (f"{json.dumps(path.rsplit('.', 1)[0])}: [{numbers}]" for path, numbers in lists.iter_rows())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _metadata(catalog: Catalog, chosen: MixPlan) -> dict[str, Any]:
+    """What was chosen from where, in the shape that existing loaders read, and by dataset with the rules in words."""
+    totals, table = chosen.totals, chosen.table()
+    return {
+        "dataset_creation_info": {
+            "total_samples": totals["given"],
+            "splits": totals["splits"],
+            "priority_targets": totals["asked_tiers"],
+            "split_ratios": dict(chosen.mix.splits),
+            **{f"{tier}_priority_datasets": list(members) for tier, members in chosen.mix.tiers.items()},
+        },
+        "sampling_info": {
+            tier: _sampling(table.filter(tier=tier), totals["asked_tiers"][tier]) for tier in totals["tiers"]
+        },
+        "datasets": _datasets(catalog, chosen, table),
+        "synthetic": catalog.synthetic,
+        "seed": chosen.mix.seed,
+        "catalog_fingerprint": catalog.fingerprint,
+        "mix_hash": chosen.mix.hash,
+    }
+
+
+def _sampling(rows: pl.DataFrame, asked: int) -> dict[str, Any]:
+    available = int(rows["available"].sum())
+    return {
+        "rate": int(rows["given"].sum()) / available if available else 0.0,
+        "datasets": dict(rows.select("dataset", "available").iter_rows()),
+        "total_available": available,
+        "target_samples": asked,
+    }
+
+
+def _datasets(catalog: Catalog, chosen: MixPlan, table: pl.DataFrame) -> dict[str, Any]:
+    rules = dict(zip(chosen.datasets, availability(catalog, chosen.mix.splits).rules, strict=True))
+    sources = catalog.sequences.group_by("dataset").agg(
+        files=pl.col("path").unique().sort(),
+        format=pl.col("format").unique().sort().str.join(", "),
+        hand_mean=pl.col("hand_mean").unique().sort().str.join(", "),
+        fps=pl.col("fps").unique().sort().cast(pl.String).str.join(", "),
+        sequences=pl.len(),
+    )
+    rows = {}
+    for row in table.join(sources, on="dataset", maintain_order="left").iter_rows(named=True):
+        name = row.pop("dataset")
+        by_file = all(reader_named(format).one_recording_per_file for format in row["format"].split(", "))
+        sequence_rule = "one sequence per file" if by_file else BOUNDARY_RULE
+        rows[name] = {**row, "split_rule": RULES[rules[name]], "sequence_rule": sequence_rule}
+    return rows
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

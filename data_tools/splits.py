@@ -1,0 +1,124 @@
+"""Which frames may go to which split: whole sequences, whole people where people are known, never both sides.
+
+The decision is made dataset by dataset from its own sequences (:mod:`data_tools.dealing`), so that adding or removing
+a dataset never moves another's, and it does not depend on the seed, which only draws frames.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int64
+
+from data_tools.catalog import Catalog
+from data_tools.dealing import FEWEST_SUBJECTS, RULES, Recordings, assign
+
+__all__ = ["RULES", "Availability", "availability"]
+
+
+@dataclass(frozen=True, eq=False)
+class Availability:
+    """How many usable frames each dataset has in each split, and where they lie.
+
+    Attributes:
+        datasets: Names, in alphabetical order.
+        splits: Names of the splits.
+        shares: Share of each split, summing to one.
+        frames: (datasets,) frames on disk.
+        usable: (datasets,) frames whose hands can be used.
+        capacity: (datasets, splits) usable frames that each split may draw from; guard gaps are in none.
+        flags: Per dataset, what its sequences are flagged with.
+        rules: Per dataset, a key of :data:`RULES`.
+        spans: (spans, 5) dataset, split, row of the catalog, first frame, frame after the last; ordered by dataset,
+            split, row and frame.
+        catalog_fingerprint: What it was computed from.
+    """
+
+    datasets: tuple[str, ...]
+    splits: tuple[str, ...]
+    shares: tuple[float, ...]
+    frames: Int64[np.ndarray, "datasets"]
+    usable: Int64[np.ndarray, "datasets"]
+    capacity: Int64[np.ndarray, "datasets splits"]
+    flags: tuple[tuple[str, ...], ...]
+    rules: tuple[str, ...]
+    spans: Int64[np.ndarray, "spans 5"]
+    catalog_fingerprint: str
+
+
+def availability(catalog: Catalog, splits: Mapping[str, float]) -> Availability:
+    """Divide every dataset of a catalog into splits; computed once per catalog and shares.
+
+    Args:
+        catalog: What there is.
+        splits: Share of each split; they are divided by their sum.
+    """
+    key = ("availability", tuple(splits.items()))
+    return catalog.remember(key, lambda: _availability(catalog, splits))
+
+
+def _availability(catalog: Catalog, splits: Mapping[str, float]) -> Availability:
+    total = math.fsum(splits.values())
+    shares = np.array([share / total for share in splits.values()])
+    summary = catalog.datasets()
+    names = summary["dataset"].to_list()
+    spans, rules = [np.empty((0, 5), np.int64)], []
+    for index, (name, recordings) in enumerate(_recordings(catalog.sequences, names)):
+        rule, pieces = assign(name, recordings, shares)
+        rules.append(rule)
+        ordered = pieces[np.lexsort((pieces[:, 2], pieces[:, 1], pieces[:, 0]))]
+        spans.append(np.column_stack([np.full(len(ordered), index), ordered]))
+    table = np.concatenate(spans)
+    capacity = np.zeros((len(names), len(shares)), np.int64)
+    np.add.at(capacity, (table[:, 0], table[:, 1]), table[:, 4] - table[:, 3])
+    return Availability(
+        datasets=tuple(names),
+        splits=tuple(splits),
+        shares=tuple(shares.tolist()),
+        frames=summary["frames"].to_numpy(),
+        usable=summary["usable_frames"].to_numpy(),
+        capacity=capacity,
+        flags=tuple(tuple(flags) for flags in summary["flags"].to_list()),
+        rules=tuple(rules),
+        spans=table,
+        catalog_fingerprint=catalog.fingerprint,
+    )
+
+
+def _recordings(sequences: pl.DataFrame, names: list[str]) -> Iterator[tuple[str, Recordings]]:
+    """Take the catalog apart by dataset; its rows are ordered by dataset."""
+    counts = sequences["usable_spans"].list.len().to_numpy().astype(np.int64) // 2
+    spans = sequences["usable_spans"].explode().drop_nulls().to_numpy().reshape(-1, 2)
+    live = np.flatnonzero(counts)
+    table = sequences[live]
+    dataset = table["dataset"].cast(pl.Enum(names)).to_physical().to_numpy()
+    hashes = table["content_hash"].str.slice(0, 15).str.to_integer(base=16, strict=False)
+    ranks = np.where(hashes.is_null(), -1 - np.arange(len(table)), hashes.fill_null(0))
+    usable = table["usable_frames"].to_numpy()
+    fps = table["fps"].fill_null(np.nan).to_numpy()
+    edges = np.searchsorted(dataset, np.arange(len(names) + 1))
+    span_edges = np.append(0, np.cumsum(counts[live]))[edges]
+    for index, name in enumerate(names):
+        part, inside = slice(edges[index], edges[index + 1]), slice(span_edges[index], span_edges[index + 1])
+        subjects = table["subject"][part]
+        people, named = np.empty(0, str), subjects.drop_nulls().n_unique()
+        if named >= FEWEST_SUBJECTS:
+            units = pl.select(pl.coalesce("person " + subjects, "sequence " + table["sequence"][part])).to_series()
+            people = units.to_numpy().astype(str)
+        yield (
+            name,
+            Recordings(
+                rows=live[part],
+                usable=usable[part],
+                ranks=ranks[part],
+                people=people,
+                named=named,
+                fps=fps[part],
+                counts=counts[live][part],
+                spans=spans[inside],
+            ),
+        )
