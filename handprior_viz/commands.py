@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -53,12 +53,14 @@ def scan(args: argparse.Namespace) -> Result:
 
 def balance(args: argparse.Namespace) -> Result:
     """Plan a mix, print it, and write the selection unless it is a dry run."""
-    from data_tools import balance
+    from data_tools import balance, plan
 
     if not args.out and not args.dry_run:
         raise ValueError("say where to write the selection with --out SPLITS, or look first with --dry-run")
     catalog = _catalog(args)
-    planned = balance(catalog, _mix(args), args.out, dry_run=args.dry_run).plan
+    planned = plan(catalog, mix := _mix(args))
+    if not args.dry_run:
+        balance(catalog, mix, args.out)
     _print_plan(planned)
     _print_rejected(catalog)
     if not args.dry_run:
@@ -84,7 +86,9 @@ def pack(args: argparse.Namespace) -> Result:
             args.splits, args.data, args.out, pose=args.pose, hands_mean=_model_hands_mean(), progress=progress
         )
     active, size = int(store.active.sum()), store.poses.nbytes
-    print(f"{len(store.poses):,} frames of {store.dim} numbers, {active} of them active, {size / 1e6:.0f} MB: {args.out}")
+    print(
+        f"{len(store.poses):,} frames of {store.dim} numbers, {active} of them active, {size / 1e6:.0f} MB: {args.out}"
+    )
     return {"rows": len(store.poses), "dim": store.dim, "active_dims": active, "bytes": size, "out": str(args.out)}
 
 
@@ -101,7 +105,7 @@ def train(args: argparse.Namespace) -> Result:
         overrides=parse_assignments(args.overrides),
         progress=sys.stderr.isatty(),
     )
-    card = run.card()
+    card = cast("dict[str, Any]", run.card())  # train() ends with one
     print(f"{card['prior']} {card['state']} after {card['seconds']:.1f} s: {_metrics_line(card['metrics'])}")
     print(f"run: {run.path}")
     return {"run": str(run.path)} | {key: card[key] for key in ("prior", "state", "epochs", "seconds", "metrics")}
@@ -141,7 +145,10 @@ def evaluate(args: argparse.Namespace) -> Result:
     rows = evaluate(args.runs, args.store).to_dicts()
     _print_table(
         ["run", "prior", "nats per frame", "bits per dimension", "kind"],
-        [[r["run"], r["prior"], f"{r['nll']:.2f}", f"{r['bpd']:.3f}", "bound" if r["is_bound"] else "exact"] for r in rows],
+        [
+            [r["run"], r["prior"], f"{r['nll']:.2f}", f"{r['bpd']:.3f}", "bound" if r["is_bound"] else "exact"]
+            for r in rows
+        ],
     )
     return {"runs": rows}
 
@@ -323,7 +330,10 @@ def _print_plan(planned: MixPlan) -> None:
     rows = sorted(planned.table().to_dicts(), key=lambda r: (order.get(r["tier"], len(order)), -r["usable"]))
     _print_table(
         ["tier", "dataset", "available", "usable", "given", "rate", "why"],
-        [[*(r[k] for k in ("tier", "dataset", "available", "usable", "given")), f"{r['rate']:.1%}", r["why"]] for r in rows],
+        [
+            [*(r[k] for k in ("tier", "dataset", "available", "usable", "given")), f"{r['rate']:.1%}", r["why"]]
+            for r in rows
+        ],
     )
     totals = planned.totals
     tiers = ", ".join(f"{tier} {count:,}" for tier, count in totals["tiers"].items())

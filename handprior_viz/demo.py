@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def run_demo(out: Path, *, frames: int = 60_000, total: int = 20_000, seed: int 
     for name, preset in (("gaussian", None), ("hand_vae", "fast")):
         with _step(f"training the {name.replace('_', ' ')} prior") as done:
             run = train(name, store, out=out / "runs", preset=preset, overrides={"seed": seed})
-            metrics = run.card()["metrics"]
+            metrics = cast("dict[str, Any]", run.card())["metrics"]
             scores[name] = {key: round(metrics[key], 4) for key in ("val/nll", "val/bpd")}
             done(f"held-out {metrics['val/nll']:.1f} nats per frame (lower is better)")
         with _step("drawing its samples") as done:
@@ -56,13 +56,15 @@ def run_demo(out: Path, *, frames: int = 60_000, total: int = 20_000, seed: int 
         done(str(walk))
     pictures.append(str(walk))
     seconds = time.monotonic() - began
-    print(f"\nDone in {seconds:.0f} s, all from synthetic data. Look at {pictures[-2]} first; then `make lab` to explore.")
+    print(
+        f"\nDone in {seconds:.0f} s, all from synthetic data. Look at {pictures[-2]} first; then `make lab` to explore."
+    )
     return {"out": str(out), "runs": runs, "scores": scores, "pictures": pictures, "seconds": round(seconds, 1)}
 
 
 def _prepare(out: Path, *, frames: int, total: int, seed: int) -> PoseStore:
     """Corpus, scan, plan, selection and store: the same road as real data."""
-    from data_tools import balance, demo_corpus, pack, scan
+    from data_tools import balance, demo_corpus, pack, plan, scan
     from data_tools.mix import Mix
 
     data, splits = out / "data", out / "splits"
@@ -75,10 +77,12 @@ def _prepare(out: Path, *, frames: int, total: int, seed: int) -> PoseStore:
         usable = table["usable_frames"].sum()
         done(f"{len(table)} datasets, {usable:,} of {table['frames'].sum():,} frames have two live hands")
     with _step("balancing 60 % high, 25 % medium, 15 % low") as done:
-        selection = balance(catalog, replace(Mix.default(), total=total, seed=seed), splits)
-        totals = selection.plan.totals
+        mix = replace(Mix.default(), total=total, seed=seed)
+        planned = plan(catalog, mix)
+        totals = planned.totals
+        balance(catalog, mix, splits)
         done(f"{totals['given']:,} frames; " + ", ".join(f"{k} {v:,}" for k, v in totals["splits"].items()))
-        for line in selection.plan.shortfalls:
+        for line in planned.shortfalls:
             print(f"    note: {line}")
     with _step("packing the store") as done:
         store = pack(splits, data, out / "store")

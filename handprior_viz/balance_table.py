@@ -1,0 +1,176 @@
+"""A plan in a table: what each dataset has, what of it can be used, what the mix takes, and why (pure functions)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from data_tools.apportion import largest_remainder
+from data_tools.catalog import Catalog
+from data_tools.mix import MixPlan
+from handprior_viz import style
+
+
+@dataclass(frozen=True)
+class BalanceRow:
+    """One dataset of a plan; all counts are frames.
+
+    Attributes:
+        live: Part of its hands that are live, 0 to 1, both sides taken together.
+    """
+
+    dataset: str
+    tier: str
+    available: int
+    usable: int
+    given: int
+    live: float
+    why: str
+
+
+def rebalance(shares: Sequence[int], moved: int, value: float) -> tuple[int, ...]:
+    """Set one share and rescale the others in proportion, so that all still add to 100.
+
+    Args:
+        shares: Whole per cent, summing to 100.
+        moved: Which share is set.
+        value: Its new value; rounded, and kept between 0 and 100.
+
+    Returns:
+        Whole per cent that sum to exactly 100; where the others are all 0 they share the rest equally.
+
+    Raises:
+        ValueError: No such share, or nothing to rescale.
+    """
+    if not 0 <= moved < len(shares):
+        raise ValueError(f"there are {len(shares)} shares, so moved must be 0 to {len(shares) - 1}, got {moved}")
+    others = [share for k, share in enumerate(shares) if k != moved]
+    if not others:
+        raise ValueError("a single share is always 100 %: there is nothing to rescale")
+    set_to = min(max(round(value), 0), 100)
+    weights = others if sum(others) > 0 else [1] * len(others)
+    rescaled = [int(part) for part in largest_remainder(100 - set_to, weights)]  # type: ignore[arg-type]
+    return (*rescaled[:moved], set_to, *rescaled[moved:])
+
+
+def live_share(catalog: Catalog) -> dict[str, float]:
+    """Part of each dataset's hands that are live, left and right taken together, 0 to 1."""
+    table = catalog.datasets()
+    return {
+        name: (left + right) / max(2 * frames, 1)
+        for name, left, right, frames in table.select("dataset", "live_left", "live_right", "frames").iter_rows()
+    }
+
+
+def balance_rows(plan: MixPlan, live: Mapping[str, float]) -> list[BalanceRow]:
+    """A plan's datasets in the order in which they are always shown: by tier, then by size."""
+    order = [*plan.mix.shares, *dict.fromkeys(plan.tiers)]
+    given = plan.given.sum(axis=1).tolist()
+    rows = [
+        BalanceRow(name, tier, int(available), int(usable), int(count), live.get(name, 0.0), why)
+        for name, tier, available, usable, count, why in zip(
+            plan.datasets, plan.tiers, plan.available, plan.usable, given, plan.why, strict=True
+        )
+    ]
+    return sorted(rows, key=lambda row: (order.index(row.tier), -row.available, row.dataset))
+
+
+def sentence(plan: MixPlan, catalog: Catalog) -> str:
+    """The panel's first line: what the mix comes to, and what was left out of it."""
+    totals = plan.totals
+    giving = int((plan.given.sum(axis=1) > 0).sum())
+    splits = ", ".join(f"{name} {count:,}" for name, count in totals["splits"].items())
+    dead = int(plan.available.sum() - plan.usable.sum())
+    out = f" · {dead:,} of {plan.available.sum():,} frames left out: dead or invalid hands" if dead else ""
+    aside = f" · {len(catalog.rejected)} unreadable files set aside" if catalog.rejected else ""
+    synthetic = " · synthetic data" if catalog.synthetic else ""
+    return (
+        f'<p class="hp-sentence">Balance: {totals["given"]:,} frames from {giving} of {len(plan.datasets)} datasets '
+        f"<small>{escape(splits)}{out}{aside}{synthetic}</small></p>"
+    )
+
+
+def warnings(plan: MixPlan) -> str:
+    """Shortfalls and unknown datasets, in words, one line each."""
+    lines = [*plan.shortfalls, *plan.warnings]
+    return "".join(f'<p class="hp-warning">{escape(line)}</p>' for line in lines)
+
+
+def balance_table(plan: MixPlan, rows: Sequence[BalanceRow]) -> str:
+    """The table: one line per dataset, grouped by tier."""
+    largest = max((row.available for row in rows), default=1)
+    totals = plan.totals
+    parts = [_HEADER]
+    tier = None
+    for row in rows:
+        if row.tier != tier:
+            tier = row.tier
+            parts.append(_tier_line(tier, [other for other in rows if other.tier == tier], totals))
+        parts.append(_line(row, largest))
+    return f'<div class="hp-balance" role="table" aria-label="Frames by dataset">{"".join(parts)}</div>'
+
+
+_HEADER = (
+    '<div class="hp-line hp-head" role="row"><span role="columnheader">dataset</span>'
+    '<span role="columnheader" title="Lengths grow with the square root of the number of frames">'
+    '<i class="hp-key hp-available"></i>available <i class="hp-key hp-usable"></i>usable '
+    '<i class="hp-key hp-given"></i>given</span>'
+    '<span role="columnheader" class="hp-number" title="frames on disk">available</span>'
+    '<span role="columnheader" class="hp-number" title="frames whose hands can be used">usable</span>'
+    '<span role="columnheader" class="hp-number" title="frames that this mix takes">given</span>'
+    '<span role="columnheader" class="hp-number" title="given, of the usable frames">rate</span>'
+    '<span role="columnheader" class="hp-number" title="hands that move and are valid, of all hands">live hands</span>'
+    '<span role="columnheader">why</span></div>'
+)
+
+
+def _tier_line(tier: str, rows: Sequence[BalanceRow], totals: Mapping[str, Mapping[str, int]]) -> str:
+    given = sum(row.given for row in rows)
+    asked = totals["asked_tiers"].get(tier)
+    of = f" of {asked:,} asked" if asked is not None and asked != given else ""
+    return (
+        f'<div class="hp-tier" role="row" data-key="tier {escape(tier)}"><i style="background:{_colour(tier)}"></i>'
+        f'<b>{escape(tier)}</b> <span data-flash>{given:,} frames{of}</span> from {len(rows)} datasets</div>'
+    )
+
+
+def _line(row: BalanceRow, largest: int) -> str:
+    def width(frames: int) -> str:
+        return f"{100 * (frames / max(largest, 1)) ** 0.5:.2f}%"
+
+    quiet = " hp-muted" if row.why == "as asked" else ""
+    return (
+        f'<div class="hp-line" role="row" data-key="{escape(row.dataset)}" style="--hp-tier:{_colour(row.tier)}">'
+        f'<span role="cell" title="{escape(row.dataset)}">{escape(row.dataset)}</span>'
+        f'<span role="cell" class="hp-bar" title="{row.available:,} frames available, {row.usable:,} usable, '
+        f'{row.given:,} given"><i class="hp-available" style="width:{width(row.available)}"></i>'
+        f'<i class="hp-usable" style="width:{width(row.usable)}"></i>'
+        f'<i class="hp-given" style="width:{width(min(row.given, row.available))}"></i></span>'
+        f'<span role="cell" class="hp-number hp-muted" title="{row.available:,} frames">{short_count(row.available)}</span>'
+        f'<span role="cell" class="hp-number hp-muted" title="{row.usable:,} frames">{short_count(row.usable)}</span>'
+        f'<span role="cell" class="hp-number" data-flash>{row.given:,}</span>'
+        f'<span role="cell" class="hp-number">{percent(row.given / max(row.usable, 1))}</span>'
+        f'<span role="cell" class="hp-number{" hp-low" if row.live < 0.05 else ""}">{percent(row.live)}</span>'
+        f'<span role="cell" class="hp-why{quiet}" title="{escape(row.why)}">{escape(row.why)}</span></div>'
+    )
+
+
+def _colour(tier: str) -> str:
+    return style.TIER_COLOURS.get(tier, style.TOKENS.muted)
+
+
+def short_count(count: int) -> str:
+    """A count in at most four digits: ``5.04M``, ``31.2k``, ``940``."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if count >= size:
+            digits = 2 if count < 10 * size else 1 if count < 100 * size else 0
+            return f"{count / size:.{digits}f}{letter}"
+    return f"{count}"
+
+
+def percent(share: float) -> str:
+    """A share in per cent, one decimal below ten: ``5.1 %``, ``92 %``; a little is never shown as nothing."""
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
+    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"

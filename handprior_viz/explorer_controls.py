@@ -1,0 +1,122 @@
+"""The explorer's controls: sliders for the latent axes, and the bar that walks from one pinned pose to another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import ipywidgets as W
+
+from handprior_viz.explorer_state import ExplorerState
+from handprior_viz.panel import button, column, row, set_enabled
+from handprior_viz.slider_rack import Slider, SliderRack
+from training.latent_axes import LatentAxis
+
+LEADING_AXES = 8
+"""Axes shown at first: those that move the hands most."""
+
+REACH = 3.0
+"""Sliders go this many standard deviations to either side: 99.7 % of a normal axis."""
+
+
+class AxisSliders:
+    """Sliders for latent axes, the ones that move the hands most first.
+
+    Args:
+        on_move: Called with the axis' index in the latent, its value in standard deviations, and the gesture.
+
+    Attributes:
+        widget: What to show.
+    """
+
+    def __init__(self, on_move: Callable[[int, float, int], object]) -> None:
+        self._axes: Sequence[LatentAxis] = ()
+        self.rack = SliderRack([], on_move=lambda rank, value, gesture: on_move(self._axes[rank].index, value, gesture))
+        self.all = W.ToggleButton(
+            description="All axes",
+            tooltip="Show every axis, the ones that move the hands most first",
+            layout={"width": "auto"},
+        )
+        self.all.observe(lambda _: self._rebuild(), "value")
+        self._latent: Sequence[float] = ()
+        scrolled = column(self.rack, classes=["hp-scroll"])
+        scrolled.layout.max_height = "310px"
+        about = W.Label("Latent axes, in standard deviations (sd); double-click puts one back to zero")
+        self.widget = column(row(about), scrolled, row(self.all))
+
+    @property
+    def shown(self) -> Sequence[LatentAxis]:
+        """The axes that have a slider."""
+        return self._axes if self.all.value else self._axes[:LEADING_AXES]
+
+    def use(self, axes: Sequence[LatentAxis], latent: Sequence[float]) -> None:
+        """Show sliders for these axes."""
+        self._axes, self._latent = axes, latent
+        self.all.description = f"All {len(axes)} axes"
+        self.all.layout.display = "none" if len(axes) <= LEADING_AXES else None
+        self._rebuild()
+
+    def show(self, latent: Sequence[float]) -> None:
+        """Put the sliders where a latent is."""
+        self._latent = latent
+        self.rack.show([latent[axis.index] for axis in self.shown])
+
+    def _rebuild(self) -> None:
+        sliders = [_slider(rank, axis) for rank, axis in enumerate(self.shown)]
+        self.rack.show([self._latent[axis.index] for axis in self.shown], sliders)
+
+
+def _slider(rank: int, axis: LatentAxis) -> Slider:
+    title = f"{axis.label}: latent axis {axis.index}; from −2 to +2 sd a joint turns {axis.effect:.0f}° on average"
+    return Slider(f"{rank + 1}  {axis.label}", -REACH, REACH, unit="sd", signed=True, title=title)
+
+
+class WalkBar:
+    """Pins A and B, the way between them, and play.
+
+    Args:
+        on_pin: Called with ``a`` or ``b``.
+        on_walk: Called with the position, 0 to 1, and the gesture.
+        on_play: Called when play or pause is pressed.
+        on_blend: Called with ``linear`` or ``spherical``.
+
+    Attributes:
+        widget: What to show.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_pin: Callable[[str], object],
+        on_walk: Callable[[float, int], object],
+        on_play: Callable[[], object],
+        on_blend: Callable[[str], object],
+    ) -> None:
+        pins = [
+            button(f"Pin {pin.upper()}", _PIN.format(pin.upper()), lambda pin=pin: on_pin(pin), icon="map-pin")  # type: ignore[misc]
+            for pin in "ab"
+        ]
+        way = Slider("A → B", 0, 100, 1, unit="%", digits=0, title="Walk from pin A to pin B")
+        self.way = SliderRack([way], on_move=lambda _, value, gesture: on_walk(value / 100, gesture))
+        self.way.add_class("hp-way")
+        self.play = button("Play", "", on_play, icon="play")
+        self.blend = W.ToggleButtons(
+            options=["linear", "spherical"],
+            tooltips=["Straight from A to B", "Around the middle, as far from it as A and B are"],
+            style={"button_width": "84px"},
+        )
+        self.blend.observe(lambda change: on_blend(change["new"]), "value")
+        self.widget = column(row(*pins, self.play, self.blend, classes=["hp-tight"]), self.way)
+
+    def show(self, state: ExplorerState) -> None:
+        """Bring the bar in line with a state."""
+        self.way.show([100 * (state.position or 0.0)])
+        missing = " and ".join(p.upper() for p, at in (("a", state.now.pin_a), ("b", state.now.pin_b)) if at is None)
+        self.way.disabled = f"Pin a pose as {missing} first" if missing else ""
+        set_enabled(self.play, state.can_walk, "Walk from A to B and back", f"Pin a pose as {missing} first")
+
+    def show_playing(self, playing: bool) -> None:
+        """Say on the button what pressing it does."""
+        self.play.description, self.play.icon = ("Pause", "pause") if playing else ("Play", "play")
+
+
+_PIN = "Keep the pose shown as {}, to walk between A and B"

@@ -1,0 +1,185 @@
+"""Trainings as processes of their own: start, list, stop, resume and wait for them, from any kernel.
+
+A training outlives the notebook that started it. All that links them is the run folder on disk, so a new kernel - or
+another notebook, or the command line - finds a running training again by looking into ``runs``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from training.run_folder import RunFolder
+
+logger = logging.getLogger(__name__)
+
+ENDED = ("stopped", "finished", "failed")
+"""States in which nothing happens any more."""
+
+
+def start(
+    prior: str,
+    store: Any,
+    *,
+    out: str | Path = "runs",
+    preset: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> RunFolder:
+    """Start a training in a process of its own and return its run folder at once.
+
+    While a training of exactly the same configuration is under way in ``out``, that one is returned: a twin with the
+    same seed would only learn the same thing twice, as when a cell is run again.
+
+    Args:
+        prior: ``gaussian``, ``hand_vae``, ...
+        store: The packed store, or its folder.
+        out: Where run folders are made.
+        preset: A preset's name or YAML file; by default the prior's published preset.
+        overrides: Values by dotted key, such as ``{"max_epochs": 20, "model.z_dim": 32}``.
+
+    Raises:
+        ValueError: Unknown prior, preset or key, or a value that makes no sense; nothing has been started.
+        FileNotFoundError: There is no store.
+    """
+    from training.config import resolve
+
+    folder = _store_folder(store)
+    config = resolve(prior, preset, {**(overrides or {}), "store": str(folder)})
+    request = hashlib.blake2b(config.to_yaml().encode(), digest_size=8).hexdigest()
+    for twin in runs(out):
+        if twin.status().get("request") == request and twin.is_alive() and not twin.stop_requested():
+            return twin
+    run = RunFolder.create(out, prior)
+    run.update_status(store=str(folder), request=request)
+    command = ["--prior", prior, "--store", str(folder), "--run-dir", str(run.path)]
+    command += ["--config", str(preset)] if preset else []
+    settings = [f"{key}={_yaml(value)}" for key, value in (overrides or {}).items()]
+    _launch(run, [*command, "--set", *settings] if settings else command)
+    return run
+
+
+def resume(run: RunFolder | str | Path) -> RunFolder:
+    """Go on with a stopped or failed training from its last checkpoint, in a process of its own.
+
+    Raises:
+        ValueError: It is training now, or has no checkpoint to go on from.
+        FileNotFoundError: Not a run folder.
+    """
+    run = RunFolder.open(run)
+    if run.is_alive():
+        raise ValueError(f"run {run.name} is being trained already")
+    if not run.checkpoint_file("last").exists():
+        raise ValueError(f"run {run.name} has no checkpoint to go on from: start it anew")
+    run.forget_stop()
+    run.update_status(state="queued", message="")
+    _launch(run, ["--run-dir", str(run.path), "--resume"])
+    return run
+
+
+def stop(run: RunFolder | str | Path) -> None:
+    """Ask a training to stop; it finishes its batch and keeps its checkpoints. Returns at once."""
+    RunFolder.open(run).request_stop()
+
+
+def runs(out: str | Path = "runs") -> list[RunFolder]:
+    """All runs in a folder, oldest first; none if there is no such folder yet."""
+    folder = Path(out)
+    found = [RunFolder(path) for path in folder.iterdir() if (path / "status.json").exists()] if folder.is_dir() else []
+    return sorted(found, key=lambda run: (run.name.rpartition("-")[0][-15:], run.name))
+
+
+def state_of(run: RunFolder) -> dict[str, Any]:
+    """The run's status; one whose process died before it said a word counts as failed, with advice."""
+    status = run.status()
+    waited = time.time() - float(status.get("heartbeat") or 0)
+    if status.get("state") == "queued" and waited > 1 and not run.is_alive():
+        status |= {"state": "failed", "message": f"the process ended before it began: see {run.log_file}"}
+    return status
+
+
+def wait_for(run: RunFolder | str | Path, seconds: float = 60.0) -> RunFolder:
+    """Wait until a training has ended, or at most so long if it has kept a prior by then.
+
+    Returns:
+        The run, so that calls can be chained: ``load_prior(wait_for(run, 30))``. It may still be training: then its
+        best prior so far is loaded.
+
+    Raises:
+        TimeoutError: There is no prior to load yet; the training goes on.
+        RuntimeError: The training ended without a prior to load.
+    """
+    run = RunFolder.open(run)
+    deadline = time.monotonic() + seconds
+    while True:
+        status = state_of(run)
+        if status.get("state") in ENDED:
+            if run.prior_file.exists():
+                return run
+            raise RuntimeError(f"run {run.name} {status['state']} without a checkpoint: {status.get('message', '')}")
+        if time.monotonic() > deadline:
+            if run.prior_file.exists():
+                return run
+            raise TimeoutError(f"run {run.name} has no checkpoint after {seconds:.0f} s; it goes on, wait again")
+        time.sleep(0.1)
+
+
+def newest(out: str | Path = "runs", prior: str | None = None) -> RunFolder:
+    """The newest run that has a prior to load, of any family or of one.
+
+    Raises:
+        FileNotFoundError: There is none yet.
+    """
+    for run in reversed(runs(out)):
+        if run.prior_file.exists() and prior in (None, run.status().get("prior")):
+            return run
+    what = f"no trained {prior} prior" if prior else "no trained prior"
+    raise FileNotFoundError(f"{what} in {Path(out).absolute()}: train one first")
+
+
+def _launch(run: RunFolder, arguments: list[str]) -> None:
+    """Run ``python -m training.run`` detached: it survives this process, and its output goes to the run's log."""
+    import training
+
+    packages = str(Path(training.__file__).parents[1])
+    path = os.pathsep.join(part for part in (packages, os.environ.get("PYTHONPATH", "")) if part)
+    with run.log_file.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "training.run", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=os.environ | {"PYTHONPATH": path},
+        )
+    # The process itself writes the same as soon as it has imported torch; until then the run counts as alive.
+    try:
+        began = psutil.Process(process.pid).create_time()
+        run.update_status(pid=process.pid, pid_started=began, host=socket.gethostname())
+    except psutil.NoSuchProcess:
+        logger.debug("process of %s ended at once", run.name)
+    # Somebody has to take the exit code of a child, or it stays in the process table.
+    threading.Thread(target=process.wait, name=f"reaper-{run.name}", daemon=True).start()
+
+
+def _store_folder(store: Any) -> Path:
+    folder = Path(getattr(store, "path", store)).absolute()
+    if not (folder / "store.json").exists():
+        raise FileNotFoundError(f"{folder} is not a packed store (no store.json): pack one first")
+    return folder
+
+
+def _yaml(value: Any) -> str:
+    import yaml
+
+    return yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()

@@ -1,0 +1,154 @@
+"""The visual language: colours, spacing and fonts that every panel, plot, still and report takes from here.
+
+Two rules make pictures recognisable. A tier has one colour-blind-safe colour (Okabe and Ito 2008), and a dataset
+has one fixed colour within its tier's hue that depends on nothing but its name, so that it is the same in every
+plot, legend and report, whichever other datasets are shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import Any
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Colours as #RRGGBB, lengths in CSS pixels. On JupyterLab's themes they are the fall-back, see :data:`CSS`."""
+
+    background: str = "#F7F8FA"
+    panel: str = "#FFFFFF"
+    line: str = "#E3E6EB"
+    text: str = "#1F2933"
+    muted: str = "#6B7785"
+    accent: str = "#2F6FDE"
+    warning: str = "#B7791F"
+    error: str = "#C0392B"
+    radius: int = 8
+    space: int = 8
+    font: str = FONT
+    font_size: int = 13
+    skin: tuple[float, float, float] = (0.86, 0.63, 0.52)
+    nail: tuple[float, float, float] = (0.93, 0.76, 0.68)
+    ghost_opacity: float = 0.25
+
+
+TOKENS = Tokens()
+
+TIER_COLOURS: dict[str, str] = {"high": "#0072B2", "medium": "#E69F00", "low": "#8A94A3"}
+"""One colour per quality tier, in the order in which tiers are always shown."""
+
+CSS = f"""
+.handprior {{
+  --hp-background: var(--jp-layout-color0, {TOKENS.background});
+  --hp-panel: var(--jp-layout-color1, {TOKENS.panel});
+  --hp-line: var(--jp-border-color2, {TOKENS.line});
+  --hp-text: var(--jp-ui-font-color1, {TOKENS.text});
+  --hp-muted: var(--jp-ui-font-color2, {TOKENS.muted});
+  --hp-accent: {TOKENS.accent};
+  --hp-warning: {TOKENS.warning};
+  --hp-error: {TOKENS.error};
+  --hp-tier-high: {TIER_COLOURS["high"]};
+  --hp-tier-medium: {TIER_COLOURS["medium"]};
+  --hp-tier-low: {TIER_COLOURS["low"]};
+  --hp-radius: {TOKENS.radius}px;
+  --hp-space: {TOKENS.space}px;
+  --hp-font: var(--jp-ui-font-family, {FONT});
+  font-family: var(--hp-font);
+  font-size: {TOKENS.font_size}px;
+  font-variant-numeric: tabular-nums;
+  color: var(--hp-text);
+}}
+"""
+"""Give a panel's outermost element the class ``handprior`` and it follows the light or dark theme around it."""
+
+# Each tier's colour in OKLCH (https://bottosson.github.io/posts/oklab/): hue in degrees, and the span of lightness,
+# chroma and hue over which its datasets are spread; spans are narrow enough that a hue still names its tier.
+_TIER_SPANS: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
+    "high": ((0.40, 0.74), (0.08, 0.15), (222.0, 268.0)),
+    "medium": ((0.62, 0.84), (0.11, 0.17), (58.0, 92.0)),
+    "low": ((0.45, 0.80), (0.005, 0.035), (230.0, 285.0)),
+}
+
+
+def dataset_colour(name: str, tier: str) -> str:
+    """Return the fixed #RRGGBB of a dataset: a shade of its tier's hue chosen by its name alone.
+
+    Args:
+        name: Dataset name.
+        tier: ``high``, ``medium`` or ``low``.
+
+    Raises:
+        ValueError: An unknown tier.
+    """
+    if tier not in _TIER_SPANS:
+        raise ValueError(f"tier of dataset {name!r} must be one of {', '.join(_TIER_SPANS)}, got {tier!r}")
+    digest = hashlib.blake2b(name.encode(), digest_size=6).digest()
+    shares = (int.from_bytes(digest[i : i + 2], "big") / 65535 for i in (0, 2, 4))
+    lightness, chroma, hue = (
+        low + share * (high - low) for share, (low, high) in zip(shares, _TIER_SPANS[tier], strict=True)
+    )
+    return _oklch_to_hex(lightness, chroma, hue)
+
+
+def _oklch_to_hex(lightness: float, chroma: float, hue: float) -> str:
+    """Convert OKLCH (hue in degrees) to sRGB, clipped to the gamut."""
+    a, b = chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue))
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    linear = (
+        4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+        -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+        -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+    )
+    return "#" + "".join(f"{round(255 * _encode(channel)):02X}" for channel in linear)
+
+
+def _encode(linear: float) -> float:
+    linear = min(max(linear, 0.0), 1.0)
+    return 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
+
+
+def hex_to_rgb(colour: str) -> tuple[float, float, float]:
+    """Turn #RRGGBB into three numbers from 0 to 1."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue
+
+
+_AXIS: dict[str, Any] = {
+    "automargin": True,
+    "gridcolor": TOKENS.line,
+    "linecolor": TOKENS.line,
+    "tickcolor": TOKENS.line,
+    "ticks": "outside",
+    "ticklen": 4,
+    "title": {"font": {"color": TOKENS.muted}, "standoff": TOKENS.space},
+    "zeroline": False,
+}
+
+PLOTLY_TEMPLATE: dict[str, Any] = {
+    "layout": {
+        "font": {"family": FONT, "size": TOKENS.font_size, "color": TOKENS.text},
+        "title": {"font": {"size": 15}, "x": 0, "xanchor": "left", "xref": "paper"},
+        "paper_bgcolor": TOKENS.panel,
+        "plot_bgcolor": TOKENS.panel,
+        "colorway": [*TIER_COLOURS.values(), TOKENS.accent, "#009E73", "#CC79A7", "#56B4E9", "#D55E00"],
+        "margin": {"l": 48, "r": 16, "t": 40, "b": 40},
+        "hovermode": "closest",
+        "hoverlabel": {"font": {"family": FONT, "size": TOKENS.font_size}, "bordercolor": TOKENS.line},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": {"text": ""}},
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+        "bargap": 0.25,
+        "violingap": 0.1,
+    },
+    "data": {
+        "violin": [{"type": "violin", "line": {"width": 1}, "points": False, "spanmode": "hard"}],
+        "scatter": [{"type": "scatter", "line": {"width": 2}}],
+    },
+}
+"""Pass as ``template=`` to a plotly figure; a plain dict, so that importing this module does not import plotly."""

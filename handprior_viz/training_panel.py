@@ -1,0 +1,206 @@
+"""The training panel: choose priors, start them, watch all runs on one axis, stop and go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as W
+
+from data_tools.store import PoseStore
+from handprior_viz import jobs
+from handprior_viz.figures import Curve, learning_curves
+from handprior_viz.live_markup import LiveMarkup
+from handprior_viz.pacing import Every, LatestWins
+from handprior_viz.panel import Panel, button, column, row, set_enabled
+from handprior_viz.run_table import RunRow, curve, run_row, run_table
+from training.config import presets, resolve
+from training.priors import PRIORS
+from training.run_folder import METRICS, RunFolder
+
+LOOK_SECONDS = 0.5
+"""How often the run folders are looked at."""
+
+PUBLISHED = "published recipe"
+_TITLES = {name: prior.title for name, prior in PRIORS.items()}
+_BOUNDS = frozenset(name for name, prior in PRIORS.items() if prior.is_bound)
+
+
+class TrainingPanel(Panel):
+    """Trainings on one store.
+
+    Each training is a process of its own: it survives a restart of the kernel, and a new panel finds it again.
+
+    Example:
+        >>> panel = TrainingPanel("demo/store", runs="demo/runs")       # doctest: +SKIP
+        >>> run = panel.start("hand_vae", max_epochs=40)                # doctest: +SKIP
+
+    Args:
+        store: The packed store, or its folder.
+        runs: Folder that holds the run folders.
+
+    Raises:
+        FileNotFoundError: There is no such store.
+    """
+
+    def __init__(self, store: PoseStore | str | Path, runs: str | Path = "runs") -> None:
+        self.store = store if isinstance(store, PoseStore) else PoseStore(store)
+        self.folder = Path(runs)
+        self._seen: dict[str, tuple[Any, Curve]] = {}
+        super().__init__("Train priors")
+        self._table = LiveMarkup(run_table([]), on_event=self._on_event)
+        self._curves = LiveMarkup()
+        self.arrange(LiveMarkup(_sentence(self.store, self.folder)), self._controls(), self._table, self._curves)
+        self._starting = LatestWins(self._start_chosen, on_error=self.tell, name="training-start")
+        self._looking = Every(LOOK_SECONDS, self.look, name="training-look")
+        self.ends_with(self._starting, self._looking)
+
+    @property
+    def runs(self) -> list[RunFolder]:
+        """All runs in the folder, oldest first."""
+        return jobs.runs(self.folder)
+
+    def start(
+        self, prior: str, *, preset: str | None = None, overrides: Mapping[str, Any] | None = None, **values: Any
+    ) -> RunFolder:
+        """Start a training and return its run folder at once.
+
+        Args:
+            prior: ``gaussian``, ``hand_vae``, ...
+            preset: A preset's name or YAML file; by default the prior's published preset.
+            overrides: Values by dotted key, such as ``{"model.z_dim": 32}``.
+            values: Values whose key has no dot: ``max_epochs=40, batch_size=256``.
+
+        Raises:
+            ValueError: Unknown prior, preset or key, or a value that makes no sense.
+        """
+        overrides = {**(overrides or {}), **values}
+        run = jobs.start(prior, self.store, out=self.folder, preset=preset, overrides=overrides)
+        self.look()
+        return run
+
+    def stop(self, run: RunFolder | str) -> None:
+        """Ask a training to stop; its checkpoint is kept."""
+        jobs.stop(self._run(run))
+        self.look()
+
+    def resume(self, run: RunFolder | str) -> None:
+        """Go on with a stopped training."""
+        jobs.resume(self._run(run))
+        self.look()
+
+    def wait(self, run: RunFolder | str, seconds: float = 60.0) -> RunFolder:
+        """Wait until a training has ended, or at most so long if it has kept a prior by then.
+
+        Raises:
+            TimeoutError: There is no prior to load yet; the training goes on.
+            RuntimeError: The training ended without a prior to load.
+        """
+        return jobs.wait_for(self._run(run), seconds)
+
+    def look(self) -> None:
+        """Look at the run folders now and show what is new; done by itself twice a second."""
+        with self._lock:
+            if self.closed:
+                return
+            rows = [self._row(run, order) for order, run in enumerate(self.runs)]
+            self._table.markup = run_table(rows)
+            title, unit = METRICS["val/nll"]
+            curves = [self._curve(run, row) for run, row in zip(self.runs, rows, strict=False)]
+            self._curves.markup = learning_curves(curves, title=title, unit=unit) if rows else ""
+
+    def _row(self, run: RunFolder, order: int) -> RunRow:
+        kept = [which for which in ("best", "last") if run.checkpoint_file(which).exists()]
+        return run_row(
+            run.name,
+            jobs.state_of(run),
+            order=order,
+            titles=_TITLES,
+            bounds=_BOUNDS,
+            stop_asked=run.stop_requested(),
+            kept=kept,
+        )
+
+    def _curve(self, run: RunFolder, row: RunRow) -> Curve:
+        """The run's curve; its metrics are read again only when the file has grown."""
+        file = run.path / "metrics.jsonl"
+        size = (file.stat().st_size if file.exists() else 0, row.max_epochs)
+        if self._seen.get(run.name, (None,))[0] != size:
+            self._seen[run.name] = (size, curve(row, run.metrics()))
+        return self._seen[run.name][1]
+
+    def _run(self, run: RunFolder | str) -> RunFolder:
+        return run if isinstance(run, RunFolder) else RunFolder.open(self.folder / run)
+
+    def _controls(self) -> W.Widget:
+        self._priors = {
+            name: W.Checkbox(
+                value=name == "hand_vae",
+                description=prior.title,
+                indent=False,
+                tooltip=f"Train a {prior.title}" + (": fitted in closed form, at once" if prior.closed_form else ""),
+                layout={"width": "auto"},
+            )
+            for name, prior in PRIORS.items()
+        }
+        variants = sorted({variant for name in PRIORS for variant in presets(name) if variant != name})
+        self._preset = W.Dropdown(
+            options=[PUBLISHED, *variants],
+            description="preset",
+            tooltip="Recipe: how long, how fast and how large; a prior without that preset takes the published one",
+            layout={"width": "220px"},
+        )
+        self._epochs = W.BoundedIntText(
+            value=self._preset_epochs(),
+            min=1,
+            max=1_000_000,
+            description="epochs",
+            tooltip="Passes over the training frames; a Gaussian needs none",
+            layout={"width": "170px"},
+        )
+        self._button = button("Start training", "Train the chosen priors, each in a process of its own", self._on_start, main=True)
+        for checkbox in self._priors.values():
+            checkbox.observe(lambda _: self._chosen_changed(), "value")
+        self._preset.observe(lambda _: self._epochs.set_trait("value", self._preset_epochs()), "value")
+        return row(column(row(*self._priors.values()), classes=["hp-fill"]), self._preset, self._epochs, self._button)
+
+    def _chosen(self) -> list[str]:
+        return [name for name, checkbox in self._priors.items() if checkbox.value]
+
+    def _chosen_changed(self) -> None:
+        chosen = self._chosen()
+        self._button.description = f"Start {len(chosen)} trainings" if len(chosen) > 1 else "Start training"
+        title = "Train the chosen priors, each in a process of its own"
+        set_enabled(self._button, bool(chosen), title, "Choose at least one prior first")
+
+    def _preset_epochs(self) -> int:
+        """The longest training that the preset asks for."""
+        return max(resolve(name, self._preset_of(name)).max_epochs for name in PRIORS if not PRIORS[name].closed_form)
+
+    def _preset_of(self, prior: str) -> str | None:
+        variant = self._preset.value
+        return variant if variant in presets(prior) else None
+
+    def _on_start(self) -> None:
+        self._starting.submit([(name, self._preset_of(name), self._epochs.value) for name in self._chosen()])
+
+    def _start_chosen(self, wanted: list[tuple[str, str | None, int]]) -> None:
+        self.say()
+        for name, preset, epochs in wanted:
+            self.start(name, preset=preset, overrides={} if PRIORS[name].closed_form else {"max_epochs": epochs})
+
+    def _on_event(self, event: str, target: str, _: Any) -> None:
+        with self.telling():
+            self.say()
+            {"stop": self.stop, "resume": self.resume}[event](target)
+
+
+def _sentence(store: PoseStore, runs: Path) -> str:
+    train, val = (len(store.split(name)) for name in ("train", "val"))
+    synthetic = " · synthetic" if store.synthetic else ""
+    return (
+        f'<p class="hp-sentence">Train priors on {train:,} frames <small>{escape(str(store.path))}: {int(store.active.sum())} '
+        f"moving columns of {store.dim}, {val:,} frames held out{synthetic} · runs in {escape(str(runs))}</small></p>"
+    )

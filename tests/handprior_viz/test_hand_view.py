@@ -1,0 +1,134 @@
+"""HandView on the Python side: what is sent, and that the last pose wins."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from handprior_viz import hand_view
+from handprior_viz.hand_view import HandView
+
+
+@pytest.fixture
+def view() -> Iterator[HandView]:
+    view = HandView(synthetic=True)
+    yield view
+    view.close()
+
+
+def sent_vertices(message: bytes) -> np.ndarray:
+    return np.frombuffer(message, "<f4").reshape(-1, 4)
+
+
+def bent(angle: float) -> np.ndarray:
+    return np.full(90, angle, np.float32)
+
+
+def test_sends_four_numbers_for_every_vertex(view: HandView) -> None:
+    view.show(bent(0.2))
+    sent = sent_vertices(view.positions)
+    np.testing.assert_allclose(sent[:, :3], view.model.hands(bent(0.2)).vertices, atol=1e-6)
+    assert sent[:, 3].min() >= 0
+    assert sent[:, 3].max() <= 1
+
+
+def test_starts_with_the_mean_hands_before_any_pose(view: HandView) -> None:
+    expected = view.model.hands(view.model.hands_mean).vertices
+    np.testing.assert_allclose(sent_vertices(view.positions)[:, :3], expected, atol=1e-6)
+
+
+def test_topology_rebuilds_the_smooth_mesh(view: HandView) -> None:
+    """What the page computes from the buffers, done by hand for one fine vertex."""
+    matrix, _ = view.model.hand_subdivision()
+    indptr, indices = (np.frombuffer(getattr(view, name), "<u4") for name in ("indptr", "indices"))
+    weights = np.frombuffer(view.weights, "<f4")
+    row = 9000
+    coarse = sent_vertices(view.positions)[:, :3]
+    fine = sum(weights[k] * coarse[indices[k]] for k in range(indptr[row], indptr[row + 1]))
+    np.testing.assert_allclose(fine, (matrix @ coarse)[row], atol=1e-6)
+
+
+def test_left_hands_faces_come_first(view: HandView) -> None:
+    faces = np.frombuffer(view.faces, "<u4")
+    matrix, _ = view.model.hand_subdivision()
+    x = (matrix @ sent_vertices(view.positions)[:, :3])[:, 0]
+    assert (x[faces[: view.left_count]] < 0).all()
+    assert (x[faces[view.left_count :]] > 0).all()
+
+
+def test_the_last_pose_wins_and_none_waits_in_line(view: HandView, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand_view, "_SHORTEST_INTERVAL", 3600)
+    view._sent_at = -3601.0  # long ago
+    before = view.version
+    for angle in np.linspace(0, 0.5, 40):
+        view.show(bent(angle))
+    assert view.version == before + 1  # the first went out at once, the others wait for the interval to end
+    view._deliver()
+    assert view.version == before + 2
+    np.testing.assert_allclose(sent_vertices(view.positions)[:, :3], view.model.hands(bent(0.5)).vertices, atol=1e-6)
+
+
+def test_what_waits_is_sent_without_another_call(view: HandView) -> None:
+    for angle in (0.1, 0.2, 0.3):
+        view.show(bent(angle))
+    sent = threading.Event()
+    expected = view.model.hands(bent(0.3)).vertices
+    view.observe(lambda _: sent.set(), "positions")
+    if not np.allclose(sent_vertices(view.positions)[:, :3], expected, atol=1e-6):
+        assert sent.wait(10)
+    np.testing.assert_allclose(sent_vertices(view.positions)[:, :3], expected, atol=1e-6)
+
+
+def test_ghost_comes_and_goes_and_counts_as_no_new_pose(view: HandView) -> None:
+    before = view.version
+    view.ghost(bent(0.1))
+    view._deliver()
+    assert len(view.ghost_positions) == len(view.positions)
+    view.ghost(None)
+    view._deliver()
+    assert view.ghost_positions == b""
+    assert view.version == before
+
+
+@pytest.mark.parametrize("pose", [np.zeros(45), np.full(90, np.nan), np.zeros((2, 90))])
+def test_nonsense_is_refused_and_changes_nothing(view: HandView, pose: np.ndarray) -> None:
+    before = view.positions
+    with pytest.raises(ValueError, match="a pose to draw must be"):
+        view.show(pose)
+    assert view.positions == before
+
+
+def test_caption_says_what_is_seen(view: HandView) -> None:
+    assert view.caption == "open hand model · synthetic data"
+
+
+def test_saved_notebooks_get_a_picture_of_the_shown_pose(view: HandView) -> None:
+    view.show(bent(0.3))
+    bundle = view._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert "application/vnd.jupyter.widget-view+json" in data
+    png = view.picture((300, 200))
+    assert struct.unpack(">II", png[16:24]) == (300, 200)
+    view.show(bent(0.0))
+    assert np.any(
+        np.asarray(Image.open(io.BytesIO(png))) != np.asarray(Image.open(io.BytesIO(view.picture((300, 200)))))
+    )
+
+
+def test_nothing_is_sent_after_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand_view, "_SHORTEST_INTERVAL", 0.2)
+    view = HandView()
+    view.show(bent(0.1))
+    view.show(bent(0.2))
+    assert view._timer is not None
+    waiting = view._timer
+    view.close()
+    sent = view.version
+    waiting.join(5)
+    assert view.version == sent

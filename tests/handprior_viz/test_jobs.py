@@ -1,0 +1,101 @@
+"""Trainings as processes of their own: started, found again, stopped with their work kept, gone on with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from handprior_viz import jobs
+from training import load_prior
+from training.run_folder import RunFolder
+
+PATIENCE = 180.0
+ENDLESS = {"max_epochs": 100_000, "batch_size": 256, "model.hidden": 16, "model.importance_samples": 2, "threads": 1}
+
+
+def wait_until(true: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, f"waited {PATIENCE:.0f} s for {what}"
+        time.sleep(0.05)
+
+
+def process_of(run: RunFolder) -> psutil.Process:
+    return psutil.Process(run.status()["pid"])
+
+
+@pytest.fixture
+def out(tmp_path: Path):
+    """A folder for runs; whatever still trains in it at the end is ended."""
+    yield tmp_path / "runs"
+    for run in jobs.runs(tmp_path / "runs"):
+        if run.is_alive():
+            process_of(run).kill()
+
+
+def test_a_training_is_stopped_with_its_work_kept_and_goes_on(store, out: Path) -> None:
+    run = jobs.start("hand_vae", store, out=out, overrides=ENDLESS)
+    assert run.is_alive()
+    process = process_of(run)
+    assert process.pid != psutil.Process().pid
+    assert jobs.start("hand_vae", store, out=out, overrides=ENDLESS) == run  # no twin
+    wait_until(run.prior_file.exists, "a first checkpoint")
+    jobs.stop(run)
+    wait_until(lambda: jobs.state_of(run)["state"] == "stopped", "the stop")
+    wait_until(lambda: not process.is_running(), "the process to be gone and not a zombie")
+    assert run.checkpoint_file("last").exists()
+    assert load_prior(run).latent_dim == 24
+    epoch = run.status()["epoch"]
+    jobs.resume(run)
+    wait_until(lambda: run.status()["epoch"] > epoch, "the resumed training to go on")
+    jobs.stop(run)
+    wait_until(lambda: jobs.state_of(run)["state"] == "stopped", "the second stop")
+
+
+def test_a_closed_form_fit_ends_by_itself_and_can_be_waited_for(store, out: Path) -> None:
+    run = jobs.wait_for(jobs.start("gaussian", store, out=out), PATIENCE)
+    assert run.status()["state"] == "finished"
+    assert load_prior(run).latent_dim == 90
+    assert jobs.runs(out) == [run]
+    assert jobs.newest(out) == jobs.newest(out, "gaussian") == run
+    with pytest.raises(ValueError, match="no checkpoint to go on from"):
+        jobs.resume(run)
+
+
+@pytest.mark.parametrize(
+    ("prior", "overrides", "message"),
+    [("hand_vea", {}, "did you mean hand_vae"), ("hand_vae", {"max_epoch": 3}, "max_epochs")],
+)
+def test_mistakes_are_named_before_anything_starts(store, out: Path, prior, overrides, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        jobs.start(prior, store, out=out, overrides=overrides)
+    assert jobs.runs(out) == []
+
+
+def test_a_missing_store_is_named(tmp_path: Path, out: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="not a packed store"):
+        jobs.start("gaussian", tmp_path, out=out)
+
+
+def test_a_process_that_died_at_once_counts_as_failed(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path, "gaussian")
+    (run.path / "status.json").write_text('{"state": "queued", "pid": 999999999, "heartbeat": 1.0}')
+    assert jobs.state_of(run)["state"] == "failed"
+    with pytest.raises(RuntimeError, match=r"log\.txt"):
+        jobs.wait_for(run, 1)
+
+
+def test_waiting_too_long_says_that_it_goes_on(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path, "gaussian")
+    with pytest.raises(TimeoutError, match="it goes on"):
+        jobs.wait_for(run, 0)
+
+
+def test_no_runs_yet(tmp_path: Path) -> None:
+    assert jobs.runs(tmp_path / "nowhere") == []
+    with pytest.raises(FileNotFoundError, match="train one first"):
+        jobs.newest(tmp_path / "nowhere")

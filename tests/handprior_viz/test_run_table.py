@@ -1,0 +1,78 @@
+"""Trainings in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from handprior_viz.run_table import curve, duration, run_row, run_table, speed_words
+
+TITLES = {"gaussian": "Gaussian", "hand_vae": "Hand VAE"}
+
+
+def row(name: str = "hand_vae-20250131-142501-k3f", order: int = 0, kept: tuple[str, ...] = (), **status):
+    asked = status.pop("stop_asked", False)
+    status = {"state": "running", "prior": "hand_vae", "epoch": 12, "max_epochs": 30} | status
+    return run_row(name, status, order=order, titles=TITLES, bounds=frozenset({"hand_vae"}), stop_asked=asked, kept=kept)
+
+
+def test_a_running_training_can_be_stopped_and_says_how_long_it_takes() -> None:
+    markup = run_table([row(eta_seconds=100, samples_per_second=212_345, best_nll=-82.44)])
+    for words in ("Hand VAE 14:25:01", "epoch 12/30", "ETA 1:40", "212k frames/s", "≤ \N{MINUS SIGN}82.4 nats"):
+        assert words in markup
+    assert 'data-event="stop"' in markup
+    assert 'data-event="resume"' not in markup
+
+
+def test_a_stopped_training_names_what_was_kept_and_can_go_on() -> None:
+    markup = run_table([row(state="stopped", kept=("best", "last"))])
+    assert "kept: best, last" in markup
+    assert 'data-event="resume"' in markup
+    assert "aria-disabled" not in markup
+
+
+def test_without_a_checkpoint_resume_says_why_not() -> None:
+    markup = run_table([row(state="failed", message="out of memory: lower batch_size")])
+    assert 'aria-disabled="true" title="no checkpoint to go on from"' in markup
+    assert "out of memory: lower batch_size" in markup
+
+
+def test_a_stop_that_was_asked_for_shows_at_once() -> None:
+    assert row(stop_asked=True).state == "stopping"
+    assert row(stop_asked=True, state="stopped").state == "stopped"
+
+
+def test_the_newest_run_stands_first_and_keeps_its_colour() -> None:
+    rows = [row(f"gaussian-20250131-14250{k}-abc", order=k, prior="gaussian") for k in range(3)]
+    markup = run_table(rows)
+    assert markup.index("14:25:02") < markup.index("14:25:01") < markup.index("14:25:00")
+    assert len({r.colour for r in rows}) == 3
+
+
+def test_no_run_yet_says_what_to_do() -> None:
+    assert "Start training" in run_table([])
+
+
+def test_messages_are_escaped() -> None:
+    assert "<script>" not in run_table([row(message="<script>")])
+
+
+def test_a_curve_takes_the_looks_at_held_out_frames_only() -> None:
+    metrics = [{"epoch": 0.5, "train/loss": 9}, {"epoch": 1, "val/nll": 4.0}, {"epoch": 2, "val/nll": None}]
+    found = curve(row(), [*metrics, {"epoch": 2, "val/nll": -1.0}])
+    assert found.epochs == (1, 2)
+    assert found.values == (4.0, -1.0)
+    assert not found.flat
+
+
+def test_a_closed_form_fit_is_a_level() -> None:
+    assert curve(row(max_epochs=1, state="finished"), [{"epoch": 1, "val/nll": 4.0}]).flat
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0, "0:00"), (100, "1:40"), (3723, "1:02:03")])
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(("speed", "words"), [(None, ""), (950, "950 frames/s"), (1.68e7, "16.8M frames/s")])
+def test_speeds(speed: float | None, words: str) -> None:
+    assert speed_words(speed) == words

@@ -1,0 +1,80 @@
+"""The notebooks: short cells, nothing left in them, and they run from top to bottom with nobody watching - twice."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from nbclient import NotebookClient
+
+from handprior_viz import jobs
+from training import load_prior
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LONGEST_CELL = 5
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def test_there_are_notebooks() -> None:
+    assert [path.name for path in NOTEBOOKS][0] == "00_tour.ipynb"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_opens_without_a_question_and_holds_no_outputs(path: Path) -> None:
+    notebook = read(path)
+    assert notebook.metadata.kernelspec.name == "python3"  # without it JupyterLab asks in a modal window
+    assert "widgets" not in notebook.metadata
+    for cell in notebook.cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_cells_are_short_and_explained(path: Path) -> None:
+    cells = read(path).cells
+    for cell in cells:
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= LONGEST_CELL, cell.source
+    kinds = [cell.cell_type for cell in cells]
+    assert kinds[0] == "markdown"
+    assert "code code" not in " ".join(kinds), "prose stands between any two cells of code"
+
+
+def trainings(folder: Path) -> list[psutil.Process]:
+    """Processes that train in a folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if "training.run" in command and any(str(folder) in part for part in command):
+            found.append(process)
+    return found
+
+
+@pytest.mark.notebook
+def test_the_tour_runs_unattended_and_a_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])))
+    notebook = read(ROOT / "notebooks" / "00_tour.ipynb")
+    for cell in notebook.cells:  # the same road with less to carry
+        cell.source = cell.source.replace("frames=60_000", "frames=20_000").replace("total=20_000", "total=2_000")
+        cell.source = cell.source.replace('preset="fast"', 'preset="fast", max_epochs=6')
+    try:
+        for _ in range(2):
+            client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+            client.execute()
+            for run in jobs.runs(tmp_path / "tour" / "runs"):
+                jobs.wait_for(run, 300)
+        gone, alive = psutil.wait_procs(trainings(tmp_path), timeout=60)
+        assert not alive
+        runs = jobs.runs(tmp_path / "tour" / "runs")
+        assert [run.status()["state"] for run in runs] == ["finished"] * 4
+        assert load_prior(jobs.newest(tmp_path / "tour" / "runs", "hand_vae")).latent_dim == 24
+    finally:
+        for process in trainings(tmp_path):
+            process.kill()

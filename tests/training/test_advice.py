@@ -1,0 +1,35 @@
+"""One line of advice for each way in which a training can fail."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+import torch
+
+from training.advice import TrainingError, advice
+from training.config import resolve
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (torch.cuda.OutOfMemoryError("CUDA out of memory."), "(now 8192) or close what else uses the GPU"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out of memory: lower batch_size (now 8192)"),
+        (MemoryError(), "out of memory: lower batch_size (now 8192)"),
+        (OSError(errno.ENOSPC, "No space left on device", "/runs/x"), "the disk is full (/runs/x): free some space"),
+        (FloatingPointError("train/loss is not a number"), "lower learning_rate (now 0.001), set gradient_clip=1"),
+        (ModuleNotFoundError("No module named 'wandb'", name="wandb"), "pip install wandb, or set logger=none"),
+        (TrainingError("said before"), "said before"),
+        (ValueError("a\n  b"), "a b"),
+        (ZeroDivisionError("by zero"), "ZeroDivisionError: by zero"),
+    ],
+)  # fmt: skip
+def test_advice(error: BaseException, said: str) -> None:
+    line = advice(error, resolve("hand_vae"))
+    assert said in line
+    assert "\n" not in line
+
+
+def test_without_a_configuration() -> None:
+    assert advice(MemoryError()).startswith("out of memory: lower batch_size or")
