@@ -1,0 +1,48 @@
+"""Says in one line why a run failed and what to do about it."""
+
+from __future__ import annotations
+
+import errno
+
+import torch
+
+from training.config import RunConfig
+
+
+class TrainingError(RuntimeError):
+    """A run failed. The message is one line: what happened and what to do; the cause is chained."""
+
+
+def advice(error: BaseException, config: RunConfig | None = None) -> str:
+    """One line about a failure: what happened, and what the user can do.
+
+    Args:
+        error: What was raised.
+        config: The run's configuration, to name its values.
+    """
+    said = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, TrainingError):
+        return said
+    if isinstance(error, FloatingPointError):
+        hint = f"lower learning_rate (now {config.learning_rate:g}), " if config else ""
+        clip = "set gradient_clip=1" if config is None or config.gradient_clip is None else "look at the data"
+        return f"training diverged ({said}): {hint}{clip}, or use precision=32"
+    if _out_of_memory(error, said):
+        size = f" (now {config.batch_size})" if config else ""
+        return f"out of memory: lower batch_size{size} or close what else uses the {_where(error)}"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"the disk is full ({error.filename or 'run folder'}): free some space, then resume the run"
+    if isinstance(error, ModuleNotFoundError) and error.name in ("wandb", "tensorboard"):
+        return f"logger={error.name} needs the {error.name} package: pip install {error.name}, or set logger=none"
+    if isinstance(error, ValueError | FileNotFoundError):
+        return said
+    return f"{type(error).__name__}: {said}"
+
+
+def _out_of_memory(error: BaseException, said: str) -> bool:
+    allocator = isinstance(error, RuntimeError) and ("DefaultCPUAllocator" in said or "out of memory" in said.lower())
+    return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or allocator
+
+
+def _where(error: BaseException) -> str:
+    return "GPU" if isinstance(error, torch.cuda.OutOfMemoryError) else "memory"

@@ -1,0 +1,213 @@
+"""What a run does beside learning: stream metrics and a heartbeat, keep checkpoints, obey a request to stop."""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from tqdm.auto import tqdm
+
+from training.checkpoints import save_prior
+from training.config import RunConfig
+from training.module import PriorModule
+from training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+Watch = Callable[[dict[str, Any]], None]
+"""Is given the status and the newest metrics at every heartbeat."""
+
+LAST_CHECKPOINT_SECONDS = 15.0
+"""How often ``last.ckpt`` is written at most, while epochs are shorter than that."""
+
+
+class StreamMetrics(Callback):
+    """Appends to metrics.jsonl and beats the heart in status.json, every ``log_seconds`` and at every validation."""
+
+    def __init__(self, run: RunFolder, config: RunConfig, watch: Watch | None = None) -> None:
+        self.run = run
+        self.config = config
+        self.watch = watch
+        self.speed = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.began = self.flushed = time.monotonic()
+        self.first_step = trainer.global_step
+        self.resting = 0.0
+        self._report(trainer, {})
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if time.monotonic() - self.flushed >= self.config.log_seconds:
+            self._flush(trainer, pl_module, {})
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        self.rested = time.monotonic()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        self.resting += time.monotonic() - self.rested
+        self._flush(trainer, pl_module, pl_module.val_metrics)
+
+    def _flush(self, trainer: pl.Trainer, module: PriorModule, val_metrics: dict[str, float]) -> None:
+        now = time.monotonic()
+        frames = module.train_means.frames * trainer.world_size
+        metrics = module.train_means.take("train") | val_metrics
+        bad = [name for name in ("train/loss", "val/nll") if not math.isfinite(metrics.get(name, 0.0))]
+        if frames:
+            self.speed = frames / max(now - self.flushed - self.resting, 1e-9)
+        metrics["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
+        metrics["samples_per_second"] = round(self.speed)
+        self.flushed, self.resting = now, 0.0
+        if trainer.is_global_zero:
+            self._write(trainer, metrics)
+        if bad:
+            raise FloatingPointError(f"{bad[0]} is not a number at step {trainer.global_step}")
+
+    def _write(self, trainer: pl.Trainer, metrics: dict[str, float]) -> None:
+        step = trainer.global_step
+        epoch = step / trainer.num_training_batches
+        self.run.append_metrics(epoch=round(epoch, 3), step=step, **metrics)
+        for logger in trainer.loggers:
+            logger.log_metrics(metrics, step=step)
+        self._report(trainer, metrics)
+
+    def _report(self, trainer: pl.Trainer, metrics: dict[str, float]) -> None:
+        if not trainer.is_global_zero:
+            return
+        steps = self.config.max_epochs * trainer.num_training_batches
+        done = trainer.global_step - self.first_step
+        pace = (time.monotonic() - self.began) / done if done else math.nan
+        status = self.run.update_status(
+            state="running",
+            epoch=trainer.global_step // int(trainer.num_training_batches),
+            step=trainer.global_step,
+            max_epochs=self.config.max_epochs,
+            samples_per_second=round(self.speed),
+            eta_seconds=round(pace * max(0, steps - trainer.global_step), 1) if done else None,
+        )
+        if self.watch is not None:
+            self.watch({**status, **metrics})
+
+
+class KeepCheckpoints(Callback):
+    """Keeps the last state and the best one on the val split; each file is written beside and renamed.
+
+    Has to come after :class:`ObeyStop`, whose request it answers in the same batch.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        best = run.status().get("best_nll")  # of the run's earlier life, if it is resumed
+        self.best = math.inf if best is None else best
+        self.saved = time.monotonic()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        nll = pl_module.val_metrics["val/nll"]
+        if nll < self.best:
+            self.best = nll
+            self._save(trainer, "best")
+            if trainer.is_global_zero:
+                save_prior(pl_module.prior, self.run.prior_file)
+                self.run.update_status(best_nll=nll, best_step=trainer.global_step)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if trainer.should_stop:  # in the middle of an epoch, so that a resumed run completes it
+            self._save(trainer, "last")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        ending = trainer.current_epoch + 1 >= (trainer.max_epochs or 0)
+        overdue = time.monotonic() - self.saved >= LAST_CHECKPOINT_SECONDS
+        if not trainer.should_stop and (ending or overdue):
+            self._save(trainer, "last")
+            self.saved = time.monotonic()
+
+    def _save(self, trainer: pl.Trainer, which: Any) -> None:
+        path = self.run.checkpoint_file(which)
+        beside = path.with_name(f".{path.name}")
+        trainer.save_checkpoint(beside)  # on every rank: it waits for the others
+        if trainer.is_global_zero:
+            beside.replace(path)
+
+
+class ObeyStop(Callback):
+    """Ends training after the batch in which a stop was asked for, with a last look at the val split.
+
+    The stop file, SIGTERM and Ctrl-C all count; a second Ctrl-C interrupts at once.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        self.stopped = False
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        stop_on_signals(self.run)  # again: Lightning has put its own handlers in between
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        if trainer.current_epoch + 1 == trainer.max_epochs:
+            trainer.check_val_every_n_epoch = 1  # whatever the interval, the last weights are looked at
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        asked = self.run.stop_requested()
+        if trainer.world_size > 1:
+            asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
+        if asked and not self.stopped:
+            log.info("stop requested: keeping a checkpoint after step %d", trainer.global_step)
+            self.stopped = trainer.should_stop = True
+            trainer.check_val_every_n_epoch = 1
+
+
+class ShowProgress(Callback):
+    """A progress bar over all epochs, on standard error or in the notebook."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        total = int((trainer.max_epochs or 0) * trainer.num_training_batches)
+        title = pl_module.prior.title
+        self.bar = tqdm(total=total, initial=trainer.global_step, desc=title, unit="batch", mininterval=0.3)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.bar.update(1)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        self.bar.set_postfix_str(f"held-out {pl_module.val_metrics['val/nll']:.1f} nats per frame")
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        self.bar.close()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
+        if hasattr(self, "bar"):
+            self.bar.close()
+
+
+@contextmanager
+def stopping_on_signals(run: RunFolder) -> Iterator[None]:
+    """Turn SIGTERM and Ctrl-C into a request to stop, and give the signals back afterwards."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    stop_on_signals(run)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def stop_on_signals(run: RunFolder) -> None:
+    """Have SIGTERM and the first Ctrl-C ask the run to stop; a second Ctrl-C interrupts."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def ask(signum: int, frame: Any) -> None:
+        run.request_stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)

@@ -1,0 +1,73 @@
+"""The card of a run that ended: what it reached, how long it took, on what."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import torch
+
+from training.prior import Prior
+
+if TYPE_CHECKING:
+    from data_tools.store import PoseStore
+
+PACKAGES = ("handprior", "torch", "pytorch-lightning", "numpy", "polars", "smplx")
+
+
+def make_card(prior: Prior, store: PoseStore, *, state: str, seconds: float, **figures: Any) -> dict[str, Any]:
+    """Gather what a reader of a result needs to judge and repeat it.
+
+    Args:
+        prior: The best prior of the run.
+        store: What it was trained on.
+        state: How the run ended.
+        seconds: Training time.
+        **figures: Further entries, the held-out ``metrics`` among them.
+    """
+    return {
+        "prior": prior.name,
+        "title": prior.title,
+        "state": state,
+        "is_bound": prior.is_bound,
+        "parameters": prior.size,
+        "active_dims": prior.active_dims,
+        "latent_dim": prior.latent_dim,
+        "seconds": round(seconds, 2),
+        **figures,
+        "store": {
+            "path": store.path,
+            "hash": store.hash,
+            "pose": store.pose,
+            "synthetic": store.synthetic,
+            "train_frames": len(store.split("train")),
+            "val_frames": len(store.split("val")),
+        },
+        "hardware": hardware(),
+        "versions": {"python": platform.python_version()} | _versions(),
+    }
+
+
+def hardware() -> dict[str, Any]:
+    """Cores, memory and GPU of this machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "system": platform.platform(terse=True),
+        "cores": cores,
+        "threads": torch.get_num_threads(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

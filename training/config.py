@@ -1,0 +1,275 @@
+"""The configuration of a run: typed, from a YAML preset, every value overridable, every mistake named.
+
+``resolve("hand_vae", overrides={"model.z_dim": 32})`` reads ``configs/hand_vae.yaml`` and puts the overrides on top.
+An unknown key is refused with the nearest right one; a value of the wrong type with its key and what was expected.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import yaml
+
+from training.priors import PRIORS
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What one training run does.
+
+    Attributes:
+        prior: Which prior: a name in ``PRIORS``.
+        store: The packed store to train on.
+        seed: Of weights, batches and noise.
+        max_epochs: Passes over the train split.
+        batch_size: Frames per gradient step.
+        learning_rate: Of AdamW.
+        weight_decay: Of AdamW, on weight matrices only.
+        schedule: ``constant``, or ``cosine`` down to zero over all epochs.
+        warmup_epochs: Epochs over which the learning rate grows from zero.
+        gradient_clip: Largest gradient norm; null for none.
+        precision: ``32`` or ``bf16`` (mixed; likelihoods stay in 32 bits).
+        devices: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, or a number of GPUs.
+        logger: ``none``, ``tensorboard`` or ``wandb``, beside metrics.jsonl, which is always written.
+        val_every_epochs: Epochs between two looks at the val split.
+        val_frames: Frames of the val split looked at in training, drawn evenly; the final card takes more.
+        log_seconds: Seconds between two lines of training metrics.
+        threads: CPU threads; null leaves torch's choice.
+        model: The prior's own settings.
+    """
+
+    prior: str
+    store: str = ""
+    seed: int = 0
+    max_epochs: int = 100
+    batch_size: int = 8192
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_epochs: float = 0.0
+    gradient_clip: float | None = None
+    precision: Literal["32", "bf16"] = "32"
+    devices: str | int = "auto"
+    logger: Literal["none", "tensorboard", "wandb"] = "none"
+    val_every_epochs: int = 1
+    val_frames: int = 4096
+    log_seconds: float = 1.0
+    threads: int | None = None
+    model: Any = field(default=None)
+
+    def __post_init__(self) -> None:
+        for name in ("max_epochs", "batch_size", "val_every_epochs", "val_frames", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        for name in ("learning_rate", "log_seconds", "gradient_clip"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be above 0, got {value}")
+        for name in ("weight_decay", "warmup_epochs"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.devices not in ("auto", "cpu", "cuda") and not (isinstance(self.devices, int) and self.devices > 0):
+            raise ValueError(f"devices must be auto, cpu, cuda or a number of GPUs, got {self.devices!r}")
+
+    def to_yaml(self) -> str:
+        """This configuration as YAML; :func:`read` gives it back."""
+        return yaml.safe_dump(asdict(self), sort_keys=False)
+
+
+def presets(prior: str) -> dict[str, Path]:
+    """Presets of a prior by name: the prior's own name for the published one, ``fast`` and so on for others."""
+    known = {path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))}
+    variants = {stem.removeprefix(f"{prior}_"): path for stem, path in known.items() if stem.startswith(f"{prior}_")}
+    return ({prior: known[prior]} if prior in known else {}) | variants
+
+
+def resolve(
+    prior: str | None = None,
+    preset: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> RunConfig:
+    """Make the configuration of a run: preset, then overrides.
+
+    Args:
+        prior: Name of the prior; may be left out if the preset's file says it.
+        preset: A preset's name (``fast``) or a YAML file; by default the prior's published preset.
+        overrides: Values by dotted key (``{"batch_size": 256, "model.z_dim": 32}``), over the preset.
+
+    Raises:
+        ValueError: Unknown prior, preset or key, or a value of the wrong type or out of range.
+        FileNotFoundError: The preset file does not exist.
+    """
+    if prior is not None:
+        _known(prior, PRIORS, "prior")
+    path = _preset_path(prior, preset)
+    tree = _read_yaml(path) if path else {}
+    if prior and tree.setdefault("prior", prior) != prior:
+        raise ValueError(f"{path} is a preset of {tree['prior']}, not of {prior}")
+    return build(_overlay(tree, overrides or {}))
+
+
+def read(path: str | Path) -> RunConfig:
+    """Read a configuration written by :meth:`RunConfig.to_yaml`."""
+    return build(_read_yaml(Path(path)))
+
+
+def build(tree: Mapping[str, Any]) -> RunConfig:
+    """Turn nested plain values into a checked :class:`RunConfig`; ``model`` into the prior's own settings."""
+    tree = dict(tree)
+    name = tree.get("prior")
+    if name is None:
+        raise ValueError(f"the configuration does not say which prior; one of: {', '.join(PRIORS)}")
+    settings = PRIORS[_known(str(name), PRIORS, "prior")].Settings
+    model = tree.pop("model", None) or {}
+    if not isinstance(model, Mapping):
+        raise ValueError(f"model must be a group of settings (model.<key>), got {model!r}")
+    typed = _typed(RunConfig, tree, prefix="", also=[f"model.{f.name}" for f in fields(settings)])
+    also = [f.name for f in fields(RunConfig)]
+    return RunConfig(**typed, model=settings(**_typed(settings, model, prefix="model.", also=also)))
+
+
+def parse_assignments(pairs: Iterable[str]) -> dict[str, Any]:
+    """Read ``key=value`` strings of the command line; values are YAML, so that numbers and ``null`` are what they are.
+
+    Raises:
+        ValueError: A string without ``=`` or whose value is not YAML.
+    """
+    overrides: dict[str, Any] = {}
+    for pair in pairs:
+        key, sign, text = pair.partition("=")
+        if not sign or not key.strip():
+            raise ValueError(f"--set takes key=value (for example model.z_dim=32), got {pair!r}")
+        try:
+            overrides[key.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            overrides[key.strip()] = text
+    return overrides
+
+
+def _preset_path(prior: str | None, preset: str | Path | None) -> Path | None:
+    if preset is None:
+        return CONFIGS / f"{prior}.yaml" if prior and (CONFIGS / f"{prior}.yaml").exists() else None
+    if Path(preset).suffix in (".yaml", ".yml"):
+        if not Path(preset).exists():
+            raise FileNotFoundError(f"no preset file {preset}")
+        return Path(preset)
+    known = presets(prior) if prior else {}
+    return known[_known(str(preset), known, f"preset of {prior}")]
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise ValueError(f"{path} must hold `key: value` lines, got {type(tree).__name__}")
+    return tree
+
+
+def _overlay(tree: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Put dotted or nested overrides over a tree of plain values."""
+    for key, value in overrides.items():
+        group, _, rest = key.partition(".")
+        if rest:
+            inner = tree.get(group)
+            tree[group] = _overlay(dict(inner) if isinstance(inner, Mapping) else {}, {rest: value})
+        elif isinstance(value, Mapping):
+            tree = _overlay(tree, {f"{key}.{name}": inner for name, inner in value.items()})
+        elif is_dataclass(value) and not isinstance(value, type):
+            tree[key] = asdict(value)
+        else:
+            tree[key] = value
+    return tree
+
+
+def _typed(cls: type, tree: Mapping[str, Any], *, prefix: str, also: list[str]) -> dict[str, Any]:
+    """Check keys and convert values to the annotated types of a dataclass; ``also`` are right keys elsewhere."""
+    hints = typing.get_type_hints(cls)
+    known = [f.name for f in fields(cls) if f.name != "model"]
+    for key in tree:
+        if key not in known:
+            raise ValueError(_unknown_key(f"{prefix}{key}", [f"{prefix}{name}" for name in known] + also))
+    missing = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
+    for name in missing:
+        if name not in tree:
+            raise ValueError(f"{prefix}{name} is needed and has no default")
+    return {key: convert(value, hints[key], f"{prefix}{key}") for key, value in tree.items()}
+
+
+def _unknown_key(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    if not near:  # model.lr for learning_rate, z_dim for model.z_dim: compare the last parts
+        tails = {name.rpartition(".")[2]: name for name in known}
+        near = [tails[tail] for tail in difflib.get_close_matches(key.rpartition(".")[2], tails, n=1, cutoff=0.5)]
+    return f"unknown key {key}; " + (f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}")
+
+
+def convert(value: Any, annotation: Any, key: str) -> Any:
+    """Convert a YAML or Python value to an annotated type: ``1e-3`` (text in YAML) is a float, 2.5 is no int.
+
+    Raises:
+        ValueError: With the key, the value and what was expected.
+    """
+    origin, options = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        for option in options:
+            if str(value) == str(option):
+                return option
+        raise ValueError(f"{key} must be one of {', '.join(map(str, options))}, got {value!r}")
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in options:
+            return None
+        for option in sorted((o for o in options if o is not type(None)), key=lambda o: o is str):
+            try:
+                return convert(value, option, key)
+            except ValueError:
+                continue
+        raise ValueError(f"{key} must be {' or '.join(_WORDS.get(o, str(o)) for o in options)}, got {value!r}")
+    converted = _scalar(value, annotation)
+    if converted is None:
+        raise ValueError(f"{key} must be {_WORDS[annotation]}, got {value!r}")
+    return converted
+
+
+_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    type(None): "null",
+}
+
+
+def _scalar(value: Any, annotation: type) -> Any:
+    """The value as an int, float, bool or str, or None where it is not one."""
+    if annotation is bool or isinstance(value, bool):
+        return value if annotation is bool and isinstance(value, bool) else None
+    if annotation is str:
+        return str(value) if isinstance(value, str | int | float | Path) else None
+    try:
+        number = float(value) if isinstance(value, str | int | float) else None
+    except ValueError:
+        return None
+    if number is None or number != number:
+        return None
+    if annotation is int:
+        return int(number) if number.is_integer() else None
+    return number
+
+
+def _known(name: str, known: Mapping[str, Any], what: str) -> str:
+    if name not in known:
+        near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
+        raise ValueError(f"unknown {what} {name!r}; {hint}")
+    return name
