@@ -14,7 +14,7 @@ In both upright arrangements fingers point up (+y), the viewer looks from +z, an
 as one sees one's own hands.
 """
 
-_MIDDLE_TO_PALM = {"display": 0.085, "back": 0.120}
+_MIDDLE_TO_PALM = {"display": 0.090, "back": 0.120}
 """Metres from the middle of the picture to the middle of each hand: thumbs point outwards, then inwards."""
 
 _WRIST_HEIGHT = -0.075
@@ -25,14 +25,14 @@ _INDEX, _MIDDLE, _PINKY, _RING = 1, 4, 7, 10
 
 
 def hand_frame(joints: Float[np.ndarray, "16 3"], side: int) -> Float[np.ndarray, "3 3"]:
-    """Axes of one resting hand as rows: towards the fingers, out of the back of the hand, towards the thumb.
+    """Axes of one resting hand as rows: towards the knuckles, out of the back of the hand, towards the thumb.
 
     Args:
         joints: Wrist and 15 finger joints at rest.
         side: 0 left, 1 right.
     """
-    knuckles = joints[[_INDEX, _MIDDLE, _RING, _PINKY]]
-    up = knuckles.mean(axis=0) - joints[0]
+    # The middle knuckle counts twice: the forearm then stands straight, and the middle finger nearly so.
+    up = joints[[_INDEX, _MIDDLE, _MIDDLE, _RING, _PINKY]].mean(axis=0) - joints[0]
     up /= np.linalg.norm(up)
     across = joints[_INDEX] - joints[_PINKY]
     across -= up * (across @ up)

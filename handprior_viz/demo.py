@@ -34,19 +34,20 @@ def run_demo(out: Path, *, frames: int = 60_000, total: int = 20_000, seed: int 
         Paths and figures, ready for JSON.
     """
     from training import load_prior, train
+    from training.priors import PRIORS
 
     began = time.monotonic()
     store = _prepare(out, frames=frames, total=total, seed=seed)
     runs, pictures, scores = {}, [], {}
     for name, preset in (("gaussian", None), ("hand_vae", "fast")):
-        with _step(f"training the {name.replace('_', ' ')} prior") as done:
+        with _step(f"training the {PRIORS[name].title} prior") as done:
             run = train(name, store, out=out / "runs", preset=preset, overrides={"seed": seed})
             metrics = cast("dict[str, Any]", run.card())["metrics"]
             scores[name] = {key: round(metrics[key], 4) for key in ("val/nll", "val/bpd")}
             done(f"held-out {metrics['val/nll']:.1f} nats per frame (lower is better)")
         with _step("drawing its samples") as done:
             picture = out / f"samples_{name}.png"
-            _draw_samples(load_prior(run), name, picture, seed)
+            _draw_samples(load_prior(run), picture, seed)
             done(str(picture))
         runs[name] = str(run.path)
         pictures.append(str(picture))
@@ -90,14 +91,14 @@ def _prepare(out: Path, *, frames: int, total: int, seed: int) -> PoseStore:
     return store
 
 
-def _draw_samples(prior: Prior, name: str, picture: Path, seed: int) -> None:
+def _draw_samples(prior: Prior, picture: Path, seed: int) -> None:
     import torch
 
     from handprior_viz.render import contact_sheet
 
     with torch.no_grad():
         poses = prior.sample(SAMPLES, generator=torch.Generator().manual_seed(seed)).numpy()
-    title = f"{SAMPLES} samples of the {name.replace('_', ' ')} prior"
+    title = f"{SAMPLES} hands that the {prior.title} prior made up"
     contact_sheet(poses, columns=4, title=title, synthetic=True).save(picture)
 
 

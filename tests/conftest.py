@@ -13,10 +13,31 @@ from jaxtyping import install_import_hook
 
 install_import_hook(
     [
-        "data_tools.hand_mean",
-        "data_tools.hand_model",
-        "data_tools.pose_layout",
-        "data_tools.rotations",
+        *(
+            f"data_tools.{name}"
+            for name in [
+                "apportion",
+                "boundaries",
+                "dealing",
+                "dead_hands",
+                "drawing",
+                "file_scan",
+                "hand_mean",
+                "hand_model",
+                "packing",
+                "pose_layout",
+                "rotations",
+                "sequence_tally",
+                "splits",
+                "readers.consolidated",
+                "readers.npz_members",
+                "readers.npz_reader",
+                "readers.reader",
+                "readers.amass_smplh",
+                "readers.amass_smplx",
+            ]
+        ),
+        *(f"handprior_viz.{name}" for name in ("lighting", "occlusion", "smooth_mesh", "soft_raster")),
         "training.prior",
         "training.priors",
     ],

@@ -32,8 +32,10 @@ def advice(error: BaseException, config: RunConfig | None = None) -> str:
         return f"out of memory: lower batch_size{size} or close what else uses the {_where(error)}"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"the disk is full ({error.filename or 'run folder'}): free some space, then resume the run"
-    if isinstance(error, ModuleNotFoundError) and error.name in ("wandb", "tensorboard"):
-        return f"logger={error.name} needs the {error.name} package: pip install {error.name}, or set logger=none"
+    if isinstance(error, ModuleNotFoundError) and config and config.logger != "none" and config.logger in said:
+        return (
+            f"logger={config.logger} needs the {config.logger} package: pip install {config.logger}, or set logger=none"
+        )
     if isinstance(error, ValueError | FileNotFoundError):
         return said
     return f"{type(error).__name__}: {said}"

@@ -131,7 +131,11 @@ class KeepCheckpoints(Callback):
     def _save(self, trainer: pl.Trainer, which: Any) -> None:
         path = self.run.checkpoint_file(which)
         beside = path.with_name(f".{path.name}")
-        trainer.save_checkpoint(beside)  # on every rank: it waits for the others
+        try:
+            trainer.save_checkpoint(beside)  # on every rank: it waits for the others
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
         if trainer.is_global_zero:
             beside.replace(path)
 

@@ -27,7 +27,10 @@ STILL_DEGREES = 0.25
 """An axis that moves the mean joint less than this over its whole sweep has nothing to show."""
 
 ALIKE = 0.5
-"""A finger, or a second kind of motion, is named if it has this share of the strongest one's strength."""
+"""A finger is named if it moves with this share of the strongest one's strength."""
+
+SECOND = 0.33
+"""A second motion is named beside the first if it has this share of its energy."""
 
 MOTIONS = {
     "curl": ("curl", "open"),
@@ -104,8 +107,15 @@ def _phrases(motion: Float[Tensor, "joints 3"], pose: str) -> list[str]:
     for movement in movements:
         if abs(movement.degrees) >= ALIKE * strongest:
             groups.setdefault((movement.kind, movement.degrees > 0), []).append(movement)
-    ranked = sorted(groups.values(), key=lambda group: -sum(m.degrees**2 for m in group))
-    return [_say(group) for group in ranked]
+    ranked = sorted(groups.values(), key=_energy, reverse=True)
+    told = [_say(group) for group in ranked]
+    if len(told) > 1 and _energy(ranked[1]) >= SECOND * _energy(ranked[0]):
+        return [f"{told[0]}, {told[1]}", *told[2:]]
+    return told
+
+
+def _energy(group: list[_Movement]) -> float:
+    return sum(movement.degrees**2 for movement in group)
 
 
 def _movements(motion: Float[np.ndarray, "joints 3"], pose: str) -> Iterator[_Movement]:
@@ -125,11 +135,12 @@ def _hand_movements(side: str, motion: Float[np.ndarray, "15 3"]) -> Iterator[_M
     bend = (motion * closing).sum(-1).reshape(5, 3)
     sideways = dict(zip(FINGERS, (motion * spreading).sum(-1).reshape(5, 3)[:, 0], strict=True))
     for finger, (knuckle, middle, tip) in zip(FINGERS, bend, strict=True):
+        outer = (middle + tip) / 2
         if finger == "thumb":
             yield _Movement(side, finger, "across", knuckle)
-            yield _Movement(side, finger, "curl", (middle + tip) / 2)
+            if knuckle * outer < 0 or abs(outer) > abs(knuckle):  # a thumb that goes across the palm curls anyway
+                yield _Movement(side, finger, "curl", outer)
             continue
-        outer = (middle + tip) / 2
         if abs(knuckle) > 2 * abs(outer):
             yield _Movement(side, finger, "knuckle", knuckle)
         elif knuckle * outer < 0 and abs(outer) < 2 * abs(knuckle):
@@ -168,13 +179,13 @@ def _say(group: list[_Movement]) -> str:
     sides: dict[str, list[str]] = {}
     for movement in group:
         sides.setdefault(movement.side, []).append(movement.part)
-    named = {side: _parts(parts) for side, parts in sides.items()}
-    if set(named) == {"left", "right"} and named["left"] == named["right"]:
-        only = sides["left"][0]
-        alone = len(sides["left"]) == 1
-        subject = f"both {PAIR_WORDS.get(only, f'{only}s')}" if alone else f"both hands' {named['left']}"
+    shared = [part for part in sides.get("left", []) if part in sides.get("right", [])]
+    if len(shared) == 1:  # what only one hand does besides is left out, or labels grow longer than sliders
+        subject = f"both {PAIR_WORDS.get(shared[0], f'{shared[0]}s')}"
+    elif shared:
+        subject = f"both hands' {_parts(shared)}"
     else:
-        subject = " and ".join(f"{side} {parts}".strip() for side, parts in named.items())
+        subject = " and ".join(f"{side} {_parts(parts)}".strip() for side, parts in sides.items())
     return f"{subject} {motion}"
 
 

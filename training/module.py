@@ -85,7 +85,9 @@ class PriorModule(pl.LightningModule):
         decayed = [p for p in self.prior.parameters() if p.ndim >= 2]
         free = [p for p in self.prior.parameters() if p.ndim < 2]
         groups = [{"params": decayed, "weight_decay": self.config.weight_decay}, {"params": free, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate, fused=True)
+        # Lightning refuses to clip gradients for a fused optimiser in mixed precision.
+        fused = self.config.precision == "32" or self.config.gradient_clip is None
+        optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate, fused=fused)
         total = self.trainer.estimated_stepping_batches  # num_training_batches is not known yet
         warmup = self.config.warmup_epochs * total / self.config.max_epochs
 

@@ -53,8 +53,12 @@ METRICS: dict[str, tuple[str, str]] = {
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file beside its place and rename it there, so that a reader never sees half of it."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(beside, path)
+    try:
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)  # on a full disk this makes room to say so
+        raise
 
 
 @dataclass(frozen=True)

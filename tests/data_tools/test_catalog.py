@@ -138,6 +138,8 @@ BAD: dict[str, Callable[[Path], object]] = {
     "lengths.npz": lambda path: np.savez(path, lhand_pose=np.zeros((9, 45)), rhand_pose=np.zeros((8, 45))),
     "objects.npz": lambda path: np.savez(path, lhand_pose=np.array([{}], dtype=object), rhand_pose=np.zeros((1, 45))),
     "dangling.npz": lambda path: path.symlink_to("nowhere.npz"),
+    "pipe.npz": os.mkfifo,
+    "two\\nlines.npz": lambda path: path.with_name("two\nlines.npz").write_text(""),
 }
 
 

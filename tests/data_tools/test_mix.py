@@ -106,6 +106,14 @@ def test_dead_hands_are_said_and_made_up_for(make_catalog: MakeCatalog) -> None:
     assert rows["GRAB"]["rate"] == 0.3
 
 
+def test_a_small_dataset_helps_out_though_its_own_part_is_nothing(make_catalog: MakeCatalog) -> None:
+    catalog = make_catalog({"CMU": [10_000] * 100, "KIT": [10] * 30, "GRAB": [100] * 30}, dead=("CMU",))
+    chosen = plan(catalog, replace(Mix.default(), total=100))
+    rows = {row["dataset"]: row for row in chosen.table().to_dicts()}
+    assert (rows["KIT"]["asked"], rows["KIT"]["given"]) == (0, 15)
+    assert rows["KIT"]["why"] == "15 more than asked, for CMU"
+
+
 def test_a_whole_tier_that_falls_short_is_stated(make_catalog: MakeCatalog) -> None:
     catalog, mix = small(make_catalog, total=200_000)
     chosen = plan(catalog, mix)

@@ -242,13 +242,16 @@ def test_smplx_loads_the_body(folder: Path, use_pca: bool, flat_hand_mean: bool)
 
 
 @pytest.mark.parametrize("right", [False, True])
-def test_smplx_loads_each_hand(folder: Path, right: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_smplx_loads_each_hand(folder: Path, right: bool) -> None:
     hand = smplx.create(str(folder), model_type="mano", is_rhand=right, ext="npz", use_pca=False, flat_hand_mean=True)
     vertices = hand().vertices[0].detach().numpy()
     sign = -1 if right else 1
     assert hand.is_rhand is right
     assert (sign * vertices[:, 0]).max() > 0.15
     np.testing.assert_allclose(hand().joints[0, 0].detach(), 0, atol=1e-5)
+    usual = smplx.create(str(folder), model_type="mano", is_rhand=right, ext="npz")  # components, mean added
+    mean = open_hand.hands_mean()[45:] if right else open_hand.hands_mean()[:45]
+    np.testing.assert_allclose(usual(return_full_pose=True).full_pose[0, 3:].detach(), mean, atol=1e-6)
 
 
 def test_smplx_finds_finger_tips_and_face_points(folder: Path) -> None:

@@ -96,6 +96,14 @@ def test_training_lowers_the_loss(tiny: Callable[..., RunFolder]) -> None:
     assert losses[-1] < losses[0] - 5
 
 
+def test_learning_rate_warms_up_and_follows_the_cosine(tiny: Callable[..., RunFolder]) -> None:
+    run = tiny({"learning_rate": 0.01, "schedule": "cosine", "warmup_epochs": 1})
+    rates = {line["step"]: line["learning_rate"] for line in run.metrics()}
+    assert 0 < rates[1] < rates[2] < rates[3] < rates[4] == pytest.approx(0.01)
+    assert rates[8] == pytest.approx(0.005)  # halfway between the end of the warm-up and the end
+    assert rates[12] == pytest.approx(0, abs=1e-9)
+
+
 def test_same_seed_gives_the_same_prior(tiny: Callable[..., RunFolder], demo_store: Path) -> None:
     poses = torch.from_numpy(PoseStore(demo_store).split("val")[:5].copy())
     first, second, other = (load_prior(tiny({"seed": seed})).log_prob(poses) for seed in (1, 1, 2))
@@ -145,6 +153,11 @@ def test_signals_are_given_back(tiny: Callable[..., RunFolder]) -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     tiny({"max_epochs": 1})
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_half_precision_with_clipped_gradients(tiny: Callable[..., RunFolder]) -> None:
+    run = tiny({"max_epochs": 1, "precision": "bf16", "gradient_clip": 1.0})
+    assert run.metrics()[-1]["val/nll"] < 1000
 
 
 def test_tensorboard_events_are_written_on_request(tiny: Callable[..., RunFolder]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -76,6 +77,19 @@ def test_status_is_never_seen_half_written(run: RunFolder) -> None:
     writer.join()
     assert seen > 10
     assert sorted(path.name for path in run.path.iterdir()) == ["status.json"]
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_beside_it(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        run.update_status(state="running")
+    assert run.status()["state"] == "queued"
+    assert [path.name for path in run.path.iterdir()] == ["status.json"]
 
 
 def test_alive_means_that_very_process(run: RunFolder) -> None:

@@ -111,6 +111,19 @@ def test_header_that_lies_about_its_shape(tmp_path: Path, shape: tuple[int, ...]
         list_members(path)
 
 
+def test_directory_that_lies_with_the_header(tmp_path: Path) -> None:
+    """Both promise a thousand rows where ten are: mapped as told, the process would die."""
+    path, shape = tmp_path / "liar.npz", (1000, 156)
+    _write_with_header(path, shape, bytes(10 * 156 * 4), zipfile.ZIP_STORED)
+    with zipfile.ZipFile(path) as archive:
+        held = archive.getinfo("poses.npy").file_size
+    promised = held + 990 * 156 * 4
+    content = path.read_bytes().replace(held.to_bytes(4, "little"), promised.to_bytes(4, "little"))
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFile, match=r"liar\.npz: "):
+        list_members(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a zip at all", b"PK\x05\x06" + bytes(5)])
 def test_no_zip_at_all(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "wrong.npz"
