@@ -79,7 +79,7 @@ def our_scan(data: Path, out: Path) -> None:
 
 def our_select(data: Path, out: Path) -> None:
     from data_tools import balance, scan
-    from data_tools.mix_settings import Mix
+    from data_tools.mixing.mix_settings import Mix
 
     catalog = scan(data, cache=out / "scans.sqlite")
     total = int(TOTAL_SHARE * catalog.sequences["frames"].sum())

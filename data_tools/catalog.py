@@ -17,12 +17,12 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from data_tools.data_folder import Rejected, find_files
 from data_tools.dataset_notes import DatasetNotes, mean_hands
-from data_tools.file_scan import scan_file
 from data_tools.readers import UnreadableFile, reader_for, reader_named
-from data_tools.scan_cache import VERSION, ScanCache, default_cache, hash_of
-from data_tools.sequence_flags import with_flags
+from data_tools.scanning.data_folder import Rejected, find_files
+from data_tools.scanning.file_scan import scan_file
+from data_tools.scanning.scan_cache import VERSION, ScanCache, default_cache, hash_of
+from data_tools.scanning.sequence_flags import with_flags
 
 log = logging.getLogger(__name__)
 

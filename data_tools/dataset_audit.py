@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from data_tools.catalog import Catalog
-from data_tools.dead_hands import DEADLY, REPORTED, SIDES
+from data_tools.scanning.dead_hands import DEADLY, REPORTED, SIDES
 
 _KINDS = {
     "nan": "NaN",

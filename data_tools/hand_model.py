@@ -16,15 +16,15 @@ import torch
 from jaxtyping import Float, Float32, Int32
 from torch import Tensor
 
-from data_tools.full_model import BodyMesh, FullModel
-from data_tools.hand_arrangement import Arrangement, placement
-from data_tools.hand_parts import SIDES, HandPart, hand_of_body, hand_of_mano
-from data_tools.hand_skinning import CHUNK, HandShape, HandSkinning, single_threaded
-from data_tools.model_files import ENVIRONMENT, Kind, ModelFiles, find_model, read_model, safe_copy
+from data_tools.hand_mesh.arrangement import Arrangement, placement
+from data_tools.hand_mesh.full_model import BodyMesh, FullModel
+from data_tools.hand_mesh.model_files import ENVIRONMENT, Kind, ModelFiles, find_model, read_model, safe_copy
+from data_tools.hand_mesh.parts import SIDES, HandPart, hand_of_body, hand_of_mano
+from data_tools.hand_mesh.skinning import CHUNK, HandShape, HandSkinning, single_threaded
+from data_tools.hand_mesh.subdivision import loop_subdivision
 from data_tools.open_hand.asset import read_asset
 from data_tools.open_hand.expansion import mano_arrays, model_folder, smplx_arrays
 from data_tools.pose_layout import FINGERS, HAND_DIM, HAND_JOINT_NAMES, HANDS_DIM, POSE_DIM
-from data_tools.subdivision import loop_subdivision
 
 Array = TypeVar("Array", np.ndarray, Tensor)
 

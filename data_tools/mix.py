@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Int64
 
-from data_tools.apportion import fill, fill_between, largest_remainder, table_with_margins
 from data_tools.catalog import Catalog
-from data_tools.mix_settings import EXCLUDE, Mix
-from data_tools.plan_words import explain, missing_members, shortfalls, unknown_means
+from data_tools.mixing.apportion import fill, fill_between, largest_remainder, table_with_margins
+from data_tools.mixing.mix_settings import EXCLUDE, Mix
+from data_tools.mixing.plan_words import explain, missing_members, shortfalls, unknown_means
 from data_tools.splits import Availability, availability
 
 __all__ = ["Mix", "MixPlan", "plan"]

@@ -10,11 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from data_tools.boundaries import RULE as BOUNDARY_RULE
 from data_tools.catalog import Catalog
-from data_tools.drawing import draw
 from data_tools.mix import Mix, MixPlan, plan
+from data_tools.mixing.drawing import draw
 from data_tools.readers import reader_named
+from data_tools.scanning.boundaries import RULE as BOUNDARY_RULE
 from data_tools.splits import RULES, availability
 from data_tools.whole_folder import whole_folder
 

@@ -1,7 +1,7 @@
 """Which frames may go to which split: whole sequences, whole people where people are known, never both sides.
 
-The decision is made dataset by dataset from its own sequences (:mod:`data_tools.dealing`), so that adding or removing
-a dataset never moves another's, and it does not depend on the seed, which only draws frames.
+The decision is made dataset by dataset from its own sequences (:mod:`data_tools.mixing.dealing`), so that adding or
+removing a dataset never moves another's, and it does not depend on the seed, which only draws frames.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import polars as pl
 from jaxtyping import Int64
 
 from data_tools.catalog import Catalog
-from data_tools.dealing import FEWEST_SUBJECTS, RULES, Recordings, assign
+from data_tools.mixing.dealing import FEWEST_SUBJECTS, RULES, Recordings, assign
 
 __all__ = ["RULES", "Availability", "availability"]
 

@@ -1,4 +1,4 @@
-"""What stands behind a shown pose: the store's own poses, to say where among them it lies (numbers only, no widgets)."""
+"""What stands behind a shown pose: the store's own poses, to say where among them it lies (no widgets)."""
 
 from __future__ import annotations
 
@@ -102,8 +102,9 @@ class AngleSpread:
 def held_out_energies(prior: Prior, store: PoseStore, at_most: int = HELD_OUT_POSES) -> Float[np.ndarray, "poses"]:
     """Energies (nats per frame) of poses that the prior was not trained on, as the prior sees them.
 
-    Each pose is encoded and decoded, as is every pose that an explorer shows: a VAE's decoder leaves out what it takes
-    for noise, so that whatever it shows is more likely than any raw frame. Where decoding is exact this changes nothing.
+    Each pose is encoded and decoded, as is every pose that an explorer shows: a VAE's decoder leaves out what it
+    takes for noise, so that whatever it shows is more likely than any raw frame. Where decoding is exact this changes
+    nothing.
 
     Args:
         prior: What scores them.

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets as W
+import numpy as np
 
 from data_tools import balance, plan
-from data_tools.apportion import largest_remainder
 from data_tools.catalog import Catalog
 from data_tools.mix import Mix, MixPlan
+from data_tools.mixing.apportion import largest_remainder
 from data_tools.selection import Selection
 from data_tools.splits import availability
 from handprior_viz import style
@@ -59,7 +60,7 @@ class BalancePanel(Panel):
         self.catalog = catalog if isinstance(catalog, Catalog) else Catalog.read(catalog)
         mix = Mix.default() if mix is None else mix if isinstance(mix, Mix) else Mix.read(mix)
         self._mix = mix if total is None else replace(mix, total=total)
-        super().__init__("Balance datasets")
+        super().__init__()
         self._live: dict[str, float] = {}
         self._percent = _whole_percent(self._mix)
         self._base, self._gesture = self._percent, -1
@@ -146,8 +147,8 @@ class BalancePanel(Panel):
             options=_SHORTFALLS, value=self._mix.shortfall, description="if a tier is short", layout=wide,
             tooltip="What happens when all datasets of a tier together have too few usable frames",
         )  # fmt: skip
-        controls = {"total": self._total, "seed": self._seed, "weighting": self._weighting, "shortfall": self._shortfall}
-        for name, control in controls.items():
+        for name in ("total", "seed", "weighting", "shortfall"):
+            control = getattr(self, f"_{name}")
             control.style.description_width = "36px" if name == "seed" else "104px"
             control.observe(lambda change, name=name: self._change(**{name: change["new"]}), "value")
         top = row(self._total, self._seed, classes=["hp-tight"])
@@ -213,4 +214,4 @@ class BalancePanel(Panel):
 
 
 def _whole_percent(mix: Mix) -> tuple[int, ...]:
-    return tuple(int(share) for share in largest_remainder(100, list(mix.shares.values())))  # type: ignore[arg-type]
+    return tuple(largest_remainder(100, np.array(list(mix.shares.values()), np.float64)).tolist())

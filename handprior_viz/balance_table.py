@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from data_tools.apportion import largest_remainder
+import numpy as np
+
 from data_tools.catalog import Catalog
 from data_tools.mix import MixPlan
+from data_tools.mixing.apportion import largest_remainder
 from handprior_viz import style
 
 
@@ -50,7 +52,7 @@ def rebalance(shares: Sequence[int], moved: int, value: float) -> tuple[int, ...
         raise ValueError("a single share is always 100 %: there is nothing to rescale")
     set_to = min(max(round(value), 0), 100)
     weights = others if sum(others) > 0 else [1] * len(others)
-    rescaled = [int(part) for part in largest_remainder(100 - set_to, weights)]  # type: ignore[arg-type]
+    rescaled = largest_remainder(100 - set_to, np.array(weights, np.float64)).tolist()
     return (*rescaled[:moved], set_to, *rescaled[moved:])
 
 
@@ -131,7 +133,7 @@ def _tier_line(tier: str, rows: Sequence[BalanceRow], totals: Mapping[str, Mappi
     of = f" of {asked:,} asked" if asked is not None and asked != given else ""
     return (
         f'<div class="hp-tier" role="row" data-key="tier {escape(tier)}"><i style="background:{_colour(tier)}"></i>'
-        f'<b>{escape(tier)}</b> <span data-flash>{given:,} frames{of}</span> from {len(rows)} datasets</div>'
+        f"<b>{escape(tier)}</b> <span data-flash>{given:,} frames{of}</span> from {len(rows)} datasets</div>"
     )
 
 
@@ -147,13 +149,16 @@ def _line(row: BalanceRow, largest: int) -> str:
         f'{row.given:,} given"><i class="hp-available" style="width:{width(row.available)}"></i>'
         f'<i class="hp-usable" style="width:{width(row.usable)}"></i>'
         f'<i class="hp-given" style="width:{width(min(row.given, row.available))}"></i></span>'
-        f'<span role="cell" class="hp-number hp-muted" title="{row.available:,} frames">{short_count(row.available)}</span>'
-        f'<span role="cell" class="hp-number hp-muted" title="{row.usable:,} frames">{short_count(row.usable)}</span>'
+        f"{_count(row.available)}{_count(row.usable)}"
         f'<span role="cell" class="hp-number" data-flash>{row.given:,}</span>'
         f'<span role="cell" class="hp-number">{percent(row.given / max(row.usable, 1))}</span>'
         f'<span role="cell" class="hp-number{" hp-low" if row.live < 0.05 else ""}">{percent(row.live)}</span>'
         f'<span role="cell" class="hp-why{quiet}" title="{escape(row.why)}">{escape(row.why)}</span></div>'
     )
+
+
+def _count(frames: int) -> str:
+    return f'<span role="cell" class="hp-number hp-muted" title="{frames:,} frames">{short_count(frames)}</span>'
 
 
 def _colour(tier: str) -> str:
@@ -173,4 +178,6 @@ def percent(share: float) -> str:
     """A share in per cent, one decimal below ten: ``5.1 %``, ``92 %``; a little is never shown as nothing."""
     if 0 < share < 0.0005:
         return "< 0.1 %"
+    if share == 0:
+        return "0 %"
     return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"

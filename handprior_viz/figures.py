@@ -19,8 +19,13 @@ from handprior_viz import style
 RUN_COLOURS = (style.TOKENS.accent, "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8C6D31")
 """Colours of runs in the order in which they were started; they tell neither tier nor dataset, so no tier's hue."""
 
+_NO_LOOK = "No look at held-out frames yet: the first comes after an epoch or two."
+
 LABEL_STEP = 0.085
 """Smallest distance between two labels at a plot's edge, as a share of the plot's height."""
+
+LINE_POINTS, DOTS = 400, 60
+"""Points of a curve that are drawn, and that can be hovered over."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,9 @@ def learning_curves(curves: Sequence[Curve], *, title: str, unit: str) -> str:
         unit: Of the values.
     """
     curves = [curve for curve in curves if curve.values]
-    heading = f'<figcaption>{escape(title)}, {escape(unit)}</figcaption>'
+    heading = f"<figcaption>{escape(title)}, {escape(unit)}</figcaption>"
     if not curves:
-        return f'<figure class="hp-figure">{heading}<div class="hp-empty">No look at held-out frames yet.</div></figure>'
+        return f'<figure class="hp-figure">{heading}<div class="hp-empty">{_NO_LOOK}</div></figure>'
     low, high = _value_range(curves)
     last = max([1.0, *(curve.epochs[-1] for curve in curves if not curve.flat)])
     ticks = nice_ticks(low, high, 5)
@@ -100,24 +105,28 @@ def _curve_path(curve: Curve, last: float, down: Callable[[float], float]) -> st
         y = _c(down(curve.values[-1]))
         drawn, kind = f"M0 {y}H1000", " hp-level"
     else:
-        steps = [f"{_c(x / last)} {_c(down(y))}" for x, y in zip(curve.epochs, curve.values, strict=True)]
+        steps = [f"{_c(curve.epochs[k] / last)} {_c(down(curve.values[k]))}" for k in _thinned(curve, LINE_POINTS)]
         drawn, kind = "M" + "L".join(steps), ""
     return f'<path class="hp-line{kind}" data-key="{escape(curve.name)}" style="stroke:{curve.colour}" d="{drawn}"/>'
 
 
 def _points(curve: Curve, last: float, down: Callable[[float], float], unit: str) -> list[str]:
-    """Dots to hover over: at most sixty a curve, always the last."""
+    """Dots to hover over."""
     if curve.flat:
         return []
-    every = max(1, math.ceil(len(curve.values) / 60))
-    chosen = sorted({*range(0, len(curve.values), every), len(curve.values) - 1})
     return [
         f'<i class="hp-dot" style="left:{_p(curve.epochs[k] / last)};top:{_p(down(curve.values[k]))};'
         f'background:{curve.colour}" title="{escape(curve.label)}, epoch {curve.epochs[k]:g}: '
         f'{_figure(curve.values[k], 2)} {escape(unit)}"></i>'
-        for k in chosen
+        for k in _thinned(curve, DOTS)
         if down(curve.values[k]) >= 0
     ]
+
+
+def _thinned(curve: Curve, most: int) -> list[int]:
+    """Which points to draw: about ``most`` at most, evenly, and always the last."""
+    every = max(1, math.ceil(len(curve.values) / most))
+    return sorted({*range(0, len(curve.values), every), len(curve.values) - 1})
 
 
 @dataclass(frozen=True)
@@ -170,9 +179,7 @@ def density_strips(strips: Sequence[Strip], *, title: str, span: tuple[float, fl
     )
     zero = _p(-low / (high - low)) if low <= 0 <= high else "-9px"
     cells = "".join(_strip_cell(one) for one in strips)
-    return (
-        f'<figure class="hp-figure">{heading}<div class="hp-strips" style="--zero:{zero}">{cells}</div></figure>'
-    )
+    return f'<figure class="hp-figure">{heading}<div class="hp-strips" style="--zero:{zero}">{cells}</div></figure>'
 
 
 def _strip_cell(one: Strip) -> str:
@@ -196,6 +203,7 @@ def gauge(energies: Float[np.ndarray, "poses"], span: tuple[float, float], bins:
     Args:
         energies: Of held-out poses, nats per frame.
         span: Energies at the two ends, nats per frame.
+        bins: Bars.
     """
     counts, _ = np.histogram(np.clip(energies, *span), bins=bins, range=span)
     width = 100 / bins

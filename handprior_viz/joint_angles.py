@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from data_tools.demo_corpus.joint_axes import JOINT_FRAMES, THUMB_BASE
+from data_tools.joint_axes import JOINT_FRAMES, THUMB_BASE
 from data_tools.pose_layout import FINGERS, HAND_DIM, HAND_JOINT_NAMES, HANDS_COLUMNS, HANDS_DIM, POSE_DIM
 
-_FINGERS = {"thumb": "thumb", "pinky": "little finger"} | {name: f"{name} finger" for name in ("index", "middle", "ring")}
+_FINGERS = {name: f"{name} finger" for name in FINGERS} | {"thumb": "thumb", "pinky": "little finger"}
 _JOINTS = ("first joint", "middle joint", "last joint")
 _MOTIONS = ("bend", "spread", "twist")
 _THUMB_BASE_MOTIONS = ("towards the palm", "towards the fingers", "lift")
@@ -25,7 +25,7 @@ class JointAngle:
     Attributes:
         hand: ``left`` or ``right``.
         joint: Index of the joint in its hand, 0 to 14, SMPL-X order.
-        motion: Column of :mod:`data_tools.demo_corpus.joint_axes`: 0 flexion, 1 abduction, 2 twist.
+        motion: Column of :mod:`data_tools.joint_axes`: 0 flexion, 1 abduction, 2 twist.
     """
 
     hand: str

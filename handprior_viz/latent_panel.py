@@ -79,7 +79,7 @@ class LatentExplorer(Panel):
         self._seen = _kept_at(self.run)
         found = prior if isinstance(prior, Prior) else _first_prior(prior, self.run)
         self.store = _store_of(store, self.run, found)
-        super().__init__("Explore a prior")
+        super().__init__()
         self.view = HandView(model, height=430, synthetic=bool(self.store and self.store.synthetic))
         self._build()
         self._drawing = LatestWins(self._draw, on_error=self.tell, name="explorer-draw")
@@ -236,8 +236,8 @@ class LatentExplorer(Panel):
     def _words(self) -> str:
         synthetic = " · synthetic data" if self.store and self.store.synthetic else ""
         if self.prior is None:
-            name = escape(self.run.name) if self.run else ""
-            return f'<p class="hp-sentence">Explore: waiting for the first checkpoint <small>of {name}{synthetic}</small></p>'
+            about = f"of {escape(self.run.name)}{synthetic}" if self.run else ""
+            return f'<p class="hp-sentence">Explore: waiting for the first checkpoint <small>{about}</small></p>'
         among = f" · {len(self.store.datasets)} datasets" if self.store else ""
         named = f" · {escape(self.run.name)}" if self.run else ""
         still = " · still training, better checkpoints are taken over" if self.run and self.run.is_alive() else ""
@@ -399,5 +399,5 @@ def _store_of(store: PoseStore | str | Path | None, run: RunFolder | None, prior
         return None
     opened = store if isinstance(store, PoseStore) else PoseStore(store)
     if prior is not None and opened.dim != prior.dim:
-        raise ValueError(f"the store at {opened.path} holds poses of {opened.dim} columns, the prior's have {prior.dim}")
+        raise ValueError(f"the poses of {opened.path} have {opened.dim} columns, those of the prior have {prior.dim}")
     return opened

@@ -11,7 +11,7 @@ import html
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import ipywidgets as W
 import traitlets
@@ -22,6 +22,7 @@ EXPECTED = (ValueError, OSError, RuntimeError, ArithmeticError)
 """Errors that are told in the panel, in one line; anything else is a defect and is raised."""
 
 
+@runtime_checkable
 class Closable(Protocol):
     """Something that a panel ends with itself."""
 
@@ -33,18 +34,14 @@ class Panel(W.VBox):
 
     Subclasses fill ``self.children`` through :meth:`arrange`, hand threads and the like to :meth:`ends_with`, and do
     what may fail inside ``with self.telling():``.
-
-    Args:
-        label: What the panel is, for screen readers.
     """
 
-    def __init__(self, label: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.add_class("handprior")
         self.add_class("hp-panel")
         self.layout.width = "100%"
         self.layout.overflow = "hidden"
-        self._label = label
         self._said = LiveMarkup()
         self._ends: list[Closable] = []
         self._lock = threading.RLock()
@@ -157,11 +154,12 @@ def _family(widget: W.Widget) -> list[W.Widget]:
     return list(found.values())
 
 
+_HOLDERS = (traitlets.Instance, traitlets.List, traitlets.Tuple, traitlets.Dict, traitlets.Union)
+
+
 def _held(widget: W.Widget) -> Iterator[Any]:
     for name, trait in widget.traits(sync=True).items():
-        if isinstance(trait, traitlets.Instance | traitlets.List | traitlets.Tuple | traitlets.Dict | traitlets.Union) and (
-            widget.trait_has_value(name)
-        ):
+        if isinstance(trait, _HOLDERS) and widget.trait_has_value(name):
             yield getattr(widget, name)
 
 

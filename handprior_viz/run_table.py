@@ -162,8 +162,8 @@ def _buttons(row: RunRow) -> str:
     if row.state == "stopping":
         return f'<button data-event="stop" {target} aria-disabled="true" title="finishing its batch">stopping…</button>'
     if row.active:
-        label = f"Stop training {escape(row.title)}"
-        return f'<button data-event="stop" {target} aria-label="{label}" title="{label}; its work is kept">stop</button>'
+        label = f'aria-label="Stop training {escape(row.title)}" title="Stop after this batch; the work done is kept"'
+        return f'<button data-event="stop" {target} {label}>stop</button>'
     if row.state == "finished":
         return ""
     why = "go on from the last checkpoint" if row.can_resume else "no checkpoint to go on from"

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float, Float32, Int32
 
-from data_tools.subdivision import loop_subdivision
+from data_tools.hand_mesh.subdivision import loop_subdivision
 
 
 @dataclass(frozen=True, eq=False)

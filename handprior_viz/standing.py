@@ -90,7 +90,7 @@ class Standing:
             layout={"width": "220px"},
         )
         self._finger.observe(self._on_finger, "value")
-        self._motion.observe(lambda change: change["new"] and self._spreading.submit(change["new"]), "value")
+        self._motion.observe(self._on_motion, "value")
         return row(W.Label("Where this pose stands among the datasets:"), self._finger, self._motion)
 
     def _on_finger(self, change: Any) -> None:
@@ -99,6 +99,10 @@ class Standing:
         angles = by_finger()[change["new"]]
         self._motion.options = [(angle.words, angle) for angle in angles]
         self._motion.value = next((angle for angle in angles if angle.words == words), angles[0])
+
+    def _on_motion(self, change: Any) -> None:
+        if change["new"] is not None:
+            self._spreading.submit(change["new"])
 
     def _spread_over(self, angle: JointAngle) -> None:
         backdrop = self._known.backdrop or Backdrop.of(self._store)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -23,9 +25,22 @@ from training.run_folder import METRICS, RunFolder
 LOOK_SECONDS = 0.5
 """How often the run folders are looked at."""
 
+READING_SHARE = 20
+"""Metrics that took so long to read are not read again for so many times as long."""
+
 PUBLISHED = "published recipe"
+_START = "Train the chosen priors, each in a process of its own"
 _TITLES = {name: prior.title for name, prior in PRIORS.items()}
 _BOUNDS = frozenset(name for name, prior in PRIORS.items() if prior.is_bound)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A run's curve as last read: the file's size and whether the run was active then, and when to look again."""
+
+    curve: Curve
+    state: tuple[int, bool]
+    next_look: float
 
 
 class TrainingPanel(Panel):
@@ -48,8 +63,8 @@ class TrainingPanel(Panel):
     def __init__(self, store: PoseStore | str | Path, runs: str | Path = "runs") -> None:
         self.store = store if isinstance(store, PoseStore) else PoseStore(store)
         self.folder = Path(runs)
-        self._seen: dict[str, tuple[Any, Curve]] = {}
-        super().__init__("Train priors")
+        self._seen: dict[str, _Seen] = {}
+        super().__init__()
         self._table = LiveMarkup(run_table([]), on_event=self._on_event)
         self._curves = LiveMarkup()
         self.arrange(LiveMarkup(_sentence(self.store, self.folder)), self._controls(), self._table, self._curves)
@@ -105,10 +120,11 @@ class TrainingPanel(Panel):
         with self._lock:
             if self.closed:
                 return
-            rows = [self._row(run, order) for order, run in enumerate(self.runs)]
+            runs = self.runs
+            rows = [self._row(run, order) for order, run in enumerate(runs)]
             self._table.markup = run_table(rows)
             title, unit = METRICS["val/nll"]
-            curves = [self._curve(run, row) for run, row in zip(self.runs, rows, strict=False)]
+            curves = [self._curve(run, row) for run, row in zip(runs, rows, strict=True)]
             self._curves.markup = learning_curves(curves, title=title, unit=unit) if rows else ""
 
     def _row(self, run: RunFolder, order: int) -> RunRow:
@@ -124,12 +140,17 @@ class TrainingPanel(Panel):
         )
 
     def _curve(self, run: RunFolder, row: RunRow) -> Curve:
-        """The run's curve; its metrics are read again only when the file has grown."""
+        """The run's curve; metrics are read again when the file has grown, the less often the longer that takes."""
         file = run.path / "metrics.jsonl"
-        size = (file.stat().st_size if file.exists() else 0, row.max_epochs)
-        if self._seen.get(run.name, (None,))[0] != size:
-            self._seen[run.name] = (size, curve(row, run.metrics()))
-        return self._seen[run.name][1]
+        size = file.stat().st_size if file.exists() else 0
+        seen = self._seen.get(run.name)
+        if seen is None or ((size, row.active) != seen.state and time.monotonic() >= seen.next_look):
+            began = time.monotonic()
+            found = curve(row, run.metrics())
+            took = time.monotonic() - began
+            seen = _Seen(found, (size, row.active), began + READING_SHARE * took)
+            self._seen[run.name] = seen
+        return seen.curve
 
     def _run(self, run: RunFolder | str) -> RunFolder:
         return run if isinstance(run, RunFolder) else RunFolder.open(self.folder / run)
@@ -160,7 +181,7 @@ class TrainingPanel(Panel):
             tooltip="Passes over the training frames; a Gaussian needs none",
             layout={"width": "170px"},
         )
-        self._button = button("Start training", "Train the chosen priors, each in a process of its own", self._on_start, main=True)
+        self._button = button("Start training", _START, self._on_start, main=True)
         for checkbox in self._priors.values():
             checkbox.observe(lambda _: self._chosen_changed(), "value")
         self._preset.observe(lambda _: self._epochs.set_trait("value", self._preset_epochs()), "value")
@@ -172,8 +193,7 @@ class TrainingPanel(Panel):
     def _chosen_changed(self) -> None:
         chosen = self._chosen()
         self._button.description = f"Start {len(chosen)} trainings" if len(chosen) > 1 else "Start training"
-        title = "Train the chosen priors, each in a process of its own"
-        set_enabled(self._button, bool(chosen), title, "Choose at least one prior first")
+        set_enabled(self._button, bool(chosen), _START, "Choose at least one prior first")
 
     def _preset_epochs(self) -> int:
         """The longest training that the preset asks for."""
@@ -200,7 +220,8 @@ class TrainingPanel(Panel):
 def _sentence(store: PoseStore, runs: Path) -> str:
     train, val = (len(store.split(name)) for name in ("train", "val"))
     synthetic = " · synthetic" if store.synthetic else ""
+    about = f"{store.path}: {store.active.sum()} moving columns of {store.dim}, {val:,} frames held out{synthetic}"
     return (
-        f'<p class="hp-sentence">Train priors on {train:,} frames <small>{escape(str(store.path))}: {int(store.active.sum())} '
-        f"moving columns of {store.dim}, {val:,} frames held out{synthetic} · runs in {escape(str(runs))}</small></p>"
+        f'<p class="hp-sentence">Train priors on {train:,} frames '
+        f"<small>{escape(about)} · runs in {escape(str(runs))}</small></p>"
     )

@@ -11,38 +11,17 @@ import pytest
 # Before any import of the project: every jaxtyping annotation in these modules becomes a run-time check.
 from jaxtyping import install_import_hook
 
-install_import_hook(
-    [
-        *(
-            f"data_tools.{name}"
-            for name in [
-                "apportion",
-                "boundaries",
-                "dealing",
-                "dead_hands",
-                "drawing",
-                "file_scan",
-                "hand_mean",
-                "hand_model",
-                "packing",
-                "pose_layout",
-                "rotations",
-                "sequence_tally",
-                "splits",
-                "readers.consolidated",
-                "readers.npz_members",
-                "readers.npz_reader",
-                "readers.reader",
-                "readers.amass_smplh",
-                "readers.amass_smplx",
-            ]
-        ),
-        *(f"handprior_viz.{name}" for name in ("lighting", "occlusion", "smooth_mesh", "soft_raster")),
-        "training.prior",
-        "training.priors",
-    ],
-    "beartype.beartype",
-)
+SHAPES_CHECKED = """
+    data_tools.hand_mean data_tools.hand_model data_tools.packing data_tools.pose_layout data_tools.rotations
+    data_tools.splits data_tools.mixing.apportion data_tools.mixing.dealing data_tools.mixing.drawing
+    data_tools.readers.amass_smplh data_tools.readers.amass_smplx data_tools.readers.consolidated
+    data_tools.readers.npz_members data_tools.readers.npz_reader data_tools.readers.reader
+    data_tools.scanning.boundaries data_tools.scanning.dead_hands data_tools.scanning.file_scan
+    data_tools.scanning.sequence_tally
+    handprior_viz.lighting handprior_viz.occlusion handprior_viz.smooth_mesh handprior_viz.soft_raster
+    training.prior training.priors
+"""
+install_import_hook(SHAPES_CHECKED.split(), "beartype.beartype")
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
@@ -59,7 +38,7 @@ def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo_store(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A packed store of 2,000 frames drawn from the small corpus."""
     from data_tools import balance, pack, scan
-    from data_tools.mix_settings import Mix
+    from data_tools.mixing.mix_settings import Mix
 
     folder = tmp_path_factory.mktemp("store")
     balance(scan(demo_data), replace(Mix.default(), total=2_000), folder / "splits")

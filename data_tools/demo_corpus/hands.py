@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Float
 
 from data_tools.demo_corpus.characters import Character
-from data_tools.demo_corpus.joint_axes import THUMB_BASE, keep_inside, pose_from_angles
 from data_tools.demo_corpus.motion import follow, moment_of, wander
 from data_tools.demo_corpus.people import Person
 from data_tools.demo_corpus.score import Score
+from data_tools.joint_axes import THUMB_BASE, keep_inside, pose_from_angles
 from data_tools.pose_layout import FINGERS, mirror_hand
 
 _FIRST_JOINT = {finger: 3 * k for k, finger in enumerate(FINGERS)}

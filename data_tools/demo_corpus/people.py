@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from data_tools.demo_corpus.joint_axes import THUMB_BASE
+from data_tools.joint_axes import THUMB_BASE
 
 # Thumbs vary less: a few degrees at their base decide whether they lie on the fingers or in them.
 _VARIES = np.where(np.arange(15) >= THUMB_BASE, 0.5, 1.0)[:, None]

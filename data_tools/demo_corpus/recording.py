@@ -14,9 +14,9 @@ from data_tools.demo_corpus.datasets import DemoDataset
 from data_tools.demo_corpus.flaws import FLAWS, Flaw, Parts, lengthen_rotations
 from data_tools.demo_corpus.hands import move_hands
 from data_tools.demo_corpus.handshapes import HANDSHAPES
-from data_tools.demo_corpus.joint_axes import pose_from_angles
 from data_tools.demo_corpus.people import Person, invent
 from data_tools.demo_corpus.score import compose
+from data_tools.joint_axes import pose_from_angles
 from data_tools.pose_layout import mirror_hand
 
 HandState = Literal["live", "mean", "zero", "constant", "copied"]

@@ -16,10 +16,10 @@ import numpy as np
 import yaml
 from jaxtyping import Float32, Int
 
-from data_tools.apportion import largest_remainder
 from data_tools.dataset_notes import FILE_NAME, DatasetNotes
 from data_tools.demo_corpus.datasets import DATASETS, DemoDataset
 from data_tools.demo_corpus.recording import Recorder, SequenceTruth
+from data_tools.mixing.apportion import largest_remainder
 from data_tools.open_hand import hands_mean
 from data_tools.whole_folder import whole_folder
 

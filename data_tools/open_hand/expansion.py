@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from data_tools.model_cache import CACHE_VARIABLE, cache_root, write_model
+from data_tools.hand_mesh.model_cache import CACHE_VARIABLE, cache_root, write_model
 from data_tools.open_hand.asset import ASSET, read_asset
 from data_tools.pose_layout import FINGERS, PARENTS, mirror_hand
 

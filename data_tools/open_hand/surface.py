@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import trimesh
 from jaxtyping import Float, Int
 
-from data_tools.subdivision import loop_subdivision
+from data_tools.hand_mesh.subdivision import loop_subdivision
 
 Field = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, "n"]]
 Projection = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, "n 3"]]

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from data_tools import demo_corpus
 from data_tools.demo_corpus import DemoCorpus, SequenceTruth
-from data_tools.demo_corpus.joint_axes import LIMITS, angles_from_pose
 from data_tools.demo_corpus.writing import apportion
+from data_tools.joint_axes import LIMITS, angles_from_pose
 from data_tools.pose_layout import mirror_hand
 from data_tools.rotations import geodesic_angle, principal_pose
 

@@ -12,9 +12,9 @@ from data_tools.demo_corpus.body import ACTIVITIES, ARMS
 from data_tools.demo_corpus.datasets import DATASETS
 from data_tools.demo_corpus.flaws import lengthen_rotations
 from data_tools.demo_corpus.handshapes import ALPHABET, HANDSHAPES, opened
-from data_tools.demo_corpus.joint_axes import JOINT_FRAMES, LIMITS, angles_from_pose, keep_inside, pose_from_angles
 from data_tools.demo_corpus.motion import follow, wander
 from data_tools.demo_corpus.people import invent
+from data_tools.joint_axes import JOINT_FRAMES, LIMITS, angles_from_pose, keep_inside, pose_from_angles
 from data_tools.pose_layout import FINGERS, mirror_hand
 
 angle_arrays = st.lists(st.floats(0.02, 0.98), min_size=45, max_size=45).map(

@@ -14,10 +14,10 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from data_tools.hand_arrangement import placement
+from data_tools.hand_mesh.arrangement import placement
+from data_tools.hand_mesh.model_cache import write_model
+from data_tools.hand_mesh.model_files import find_model, read_model
 from data_tools.hand_model import HAND_POINT_PARENTS, HAND_POINTS, HandModel
-from data_tools.model_cache import write_model
-from data_tools.model_files import find_model, read_model
 from data_tools.open_hand import asset, expansion, hands_mean, named_poses
 from data_tools.pose_layout import mirror_hand
 from data_tools.restricted_unpickler import RefusedPickle

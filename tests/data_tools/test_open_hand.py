@@ -13,6 +13,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from data_tools import open_hand
+from data_tools.hand_mesh.subdivision import loop_subdivision
 from data_tools.hand_model import HandModel
 from data_tools.open_hand import asset, expansion
 from data_tools.open_hand.hand_distance import hand_distance
@@ -21,7 +22,6 @@ from data_tools.open_hand.mannequin import body_joints
 from data_tools.open_hand.poses import design_poses
 from data_tools.open_hand.skeleton import anatomical_axes, hand_skeleton, joint_positions
 from data_tools.pose_layout import FINGERS, mirror_hand
-from data_tools.subdivision import loop_subdivision
 
 MIRROR = np.array([-1, 1, 1], np.float32)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_tools.catalog import Catalog
-from data_tools.dealing import GUARD_FRAMES
+from data_tools.mixing.dealing import GUARD_FRAMES
 from data_tools.splits import Availability, availability
 
 MakeCatalog = Callable[..., Catalog]

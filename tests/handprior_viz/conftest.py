@@ -1,40 +1,32 @@
-"""A small corpus, store and trained priors, made once for all tests of the panels."""
+"""The small corpus, store and trained priors as the panels take them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets
 import pytest
 
-from data_tools import PoseStore, balance, demo_corpus, pack, scan
+from data_tools import PoseStore, scan
 from data_tools.catalog import Catalog
-from data_tools.mix import Mix
 from training import train
 from training.run_folder import RunFolder
 
 
 @pytest.fixture(scope="session")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return demo_corpus.write(tmp_path_factory.mktemp("corpus") / "data", frames=20_000).path
+def catalog(demo_data: Path) -> Catalog:
+    return scan(demo_data, cache=False)
 
 
 @pytest.fixture(scope="session")
-def catalog(corpus: Path) -> Catalog:
-    return scan(corpus, cache=False)
+def store(demo_store: Path) -> PoseStore:
+    return PoseStore(demo_store)
 
 
 @pytest.fixture(scope="session")
-def store(corpus: Path, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> PoseStore:
-    out = tmp_path_factory.mktemp("store")
-    return pack(balance(catalog, replace(Mix.default(), total=2_000), out / "splits"), corpus, out / "store")
-
-
-@pytest.fixture(scope="session")
-def gaussian_run(store: PoseStore, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return train("gaussian", store, out=tmp_path_factory.mktemp("runs"))
+def gaussian_run(demo_run: Path) -> RunFolder:
+    return RunFolder.open(demo_run)
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,6 @@ def test_energies_are_those_of_held_out_poses(store, run, request) -> None:
     assert len(held_out) == len(store.split("test"))
     with torch.no_grad():
         frames = torch.from_numpy(store.split("test")[:3].copy())
-        # A Gaussian decodes what it encodes; a VAE's poses have lost their noise, so its frames are compared without it.
+        # A Gaussian decodes what it encodes; a VAE's poses have lost their noise.
         expected = prior.energy(frames if run == "gaussian_run" else prior.decode(prior.encode(frames)))
     np.testing.assert_allclose(held_out[:3], expected.numpy(), rtol=1e-3)

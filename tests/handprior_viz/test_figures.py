@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -10,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import gaussian_kde
 
-from handprior_viz.figures import Curve, density_strips, gauge, learning_curves, nice_ticks, position, spread, strip, verdict
+from handprior_viz.figures import (
+    Curve,
+    density_strips,
+    gauge,
+    learning_curves,
+    nice_ticks,
+    position,
+    spread,
+    strip,
+    verdict,
+)
 
 
 def two_curves() -> list[Curve]:
@@ -46,6 +57,13 @@ def test_one_huge_first_value_does_not_flatten_the_rest() -> None:
     assert ys[-1] - ys[5] > 500  # of 1000
 
 
+def test_a_long_training_is_thinned_but_keeps_its_last_point() -> None:
+    epochs = tuple(float(k) for k in range(1, 50_001))
+    markup = learning_curves([Curve("a", "a", epochs, tuple(-x / 1000 for x in epochs), "#000")], title="t", unit="u")
+    assert len(markup) < 40_000
+    assert "epoch 50000: \N{MINUS SIGN}50.00 u" in markup
+
+
 def test_without_values_the_plot_says_so() -> None:
     assert "No look at held-out frames yet" in learning_curves([Curve("a", "a", (), (), "#000")], title="t", unit="u")
 
@@ -63,7 +81,7 @@ def test_ticks_are_evenly_spaced_and_inside(low: float, extent: float, about: in
 def test_labels_that_were_moved_apart_do_not_touch_and_keep_their_order(places: list[float]) -> None:
     found = spread(places, 0.1)
     order = sorted(range(len(places)), key=lambda k: places[k])
-    assert all(found[b] - found[a] >= 0.1 - 1e-9 for a, b in zip(order, order[1:], strict=False))
+    assert all(found[b] - found[a] >= 0.1 - 1e-9 for a, b in itertools.pairwise(order))
     assert np.mean(found) == pytest.approx(np.mean(places), abs=1e-9)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_tools.demo_corpus.joint_axes import angles_from_pose
+from data_tools.joint_axes import angles_from_pose
 from data_tools.open_hand import named_poses
 from data_tools.pose_layout import mirror_hand
 from handprior_viz.joint_angles import JOINT_ANGLES, by_finger

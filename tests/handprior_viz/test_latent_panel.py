@@ -149,7 +149,8 @@ def test_the_pose_is_marked_among_the_datasets_without_drawing_them_again(explor
 
 def test_another_joint_is_chosen_in_words(explorer: LatentExplorer) -> None:
     explorer._standing._finger.value = "right thumb"
-    explorer._standing._motion.value = next(angle for angle in dict(explorer._standing._motion.options).values() if "last" in angle.words)
+    angles = dict(explorer._standing._motion.options)
+    explorer._standing._motion.value = angles["last joint: bend"]
     assert explorer.settle(60)
     assert "right thumb, last joint" in explorer._standing.strips.markup
     explorer._standing._finger.value = "left index finger"
@@ -168,7 +169,7 @@ def test_a_prior_alone_will_do_and_says_what_is_missing(gaussian_run) -> None:
     explorer.close()
 
 
-def test_a_run_without_a_checkpoint_is_waited_for_and_then_does_what_was_asked(gaussian_run, store, tmp_path: Path) -> None:
+def test_a_run_is_waited_for_and_then_shows_what_was_asked_for(gaussian_run, store, tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path, "gaussian")
     run.update_status(state="running", **run.claim())  # this process stands in for the training
     explorer = LatentExplorer(run, store)

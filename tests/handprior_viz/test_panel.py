@@ -19,7 +19,7 @@ class Little(Panel):
     """A panel with a bit of everything."""
 
     def __init__(self) -> None:
-        super().__init__("Little")
+        super().__init__()
         self.clock = Every(0.01, lambda: None)
         self.ends_with(self.clock)
         menu = W.Dropdown(options=["a", "b"], layout={"width": "90px"}, style={"description_width": "10px"})
@@ -70,7 +70,7 @@ def test_a_cell_run_fifty_times_keeps_one_panel(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_expected_error_is_one_line_in_the_panel() -> None:
-    panel = Panel("x")
+    panel = Panel()
     panel.arrange()
     with panel.telling():
         raise ValueError("seed must be\n0 or more, got <-1>")
@@ -83,7 +83,7 @@ def test_an_expected_error_is_one_line_in_the_panel() -> None:
 
 
 def test_a_defect_is_shown_and_raised() -> None:
-    panel = Panel("x")
+    panel = Panel()
     panel.arrange()
     with pytest.raises(KeyError):
         panel.tell(KeyError("gone"))

@@ -12,7 +12,8 @@ TITLES = {"gaussian": "Gaussian", "hand_vae": "Hand VAE"}
 def row(name: str = "hand_vae-20250131-142501-k3f", order: int = 0, kept: tuple[str, ...] = (), **status):
     asked = status.pop("stop_asked", False)
     status = {"state": "running", "prior": "hand_vae", "epoch": 12, "max_epochs": 30} | status
-    return run_row(name, status, order=order, titles=TITLES, bounds=frozenset({"hand_vae"}), stop_asked=asked, kept=kept)
+    bounds = frozenset({"hand_vae"})
+    return run_row(name, status, order=order, titles=TITLES, bounds=bounds, stop_asked=asked, kept=kept)
 
 
 def test_a_running_training_can_be_stopped_and_says_how_long_it_takes() -> None:

@@ -87,7 +87,7 @@ class Mix:
     @classmethod
     def default(cls) -> Mix:
         """The mix that comes with the project: 60 / 25 / 15 of 1.5 million frames."""
-        return cls.read(Path(__file__).with_name("mix.yaml"))
+        return cls.read(Path(__file__).parents[1] / "mix.yaml")
 
     @classmethod
     def read(cls, path: Path | str) -> Mix:
@@ -97,7 +97,7 @@ class Mix:
             ValueError: Unknown keys or values, with the file's name.
             FileNotFoundError: No such file.
         """
-        path, own = Path(path), Path(__file__).with_name("mix.yaml")
+        path, own = Path(path), Path(__file__).parents[1] / "mix.yaml"
         known = [entry.name for entry in fields(cls)]
         content = {**read_mapping(own, known), **read_mapping(path, known)}
         try:

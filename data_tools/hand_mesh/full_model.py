@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from data_tools.model_files import Kind
+from data_tools.hand_mesh.model_files import Kind
 from data_tools.pose_layout import COLUMNS, HAND_DIM, HANDS_COLUMNS, POSE_DIM
 
 Array = TypeVar("Array", np.ndarray, Tensor)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from data_tools.dead_hands import DEADLY, alive, find_faults, frozen, frozen_frames, movement
 from data_tools.pose_layout import mirror_hand
+from data_tools.scanning.dead_hands import DEADLY, alive, find_faults, frozen, frozen_frames, movement
 
 MovingHands = Callable[[int, int], np.ndarray]
 LEFT, RIGHT = slice(0, 45), slice(45, 90)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_tools.catalog import Catalog
-from data_tools.drawing import draw, spread
 from data_tools.mix import Mix, plan
+from data_tools.mixing.drawing import draw, spread
 from data_tools.splits import availability
 
 MakeCatalog = Callable[..., Catalog]

@@ -13,7 +13,7 @@ from typing import IO, Literal
 
 import numpy as np
 
-from data_tools.model_cache import cache_root, write_model
+from data_tools.hand_mesh.model_cache import cache_root, write_model
 from data_tools.restricted_unpickler import RefusedPickle, load_pickle
 
 ENVIRONMENT = "SMPLX_MODEL_PATH"

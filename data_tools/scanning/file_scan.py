@@ -17,13 +17,13 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float32
 
-from data_tools import boundaries
 from data_tools.dataset_notes import DatasetNotes
-from data_tools.dead_hands import SIDES, UNCHANGED, alive, find_faults, frozen_frames, movement
 from data_tools.pose_layout import HANDS_COLUMNS
 from data_tools.readers.reader import Reader, UnreadableFile, join, take
+from data_tools.scanning import boundaries
+from data_tools.scanning.dead_hands import SIDES, UNCHANGED, alive, find_faults, frozen_frames, movement
+from data_tools.scanning.sequence_tally import FAULT_COUNTS, SequenceTally
 from data_tools.sequence import HandMean, PoseSequence
-from data_tools.sequence_tally import FAULT_COUNTS, SequenceTally
 
 CHUNK_FRAMES = 8_192
 """Frames judged at once: small enough for the processor's cache."""

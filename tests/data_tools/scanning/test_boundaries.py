@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from data_tools import demo_corpus
-from data_tools.boundaries import find_cuts, id_cuts
-from data_tools.dead_hands import movement
 from data_tools.readers import reader_for
+from data_tools.scanning.boundaries import find_cuts, id_cuts
+from data_tools.scanning.dead_hands import movement
 
 MovingHands = Callable[[int, int], np.ndarray]
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from data_tools.hand_parts import HandPart
+from data_tools.hand_mesh.parts import HandPart
 
 CHUNK = 32
 """Frames best skinned at once: 15 floats per vertex and frame live at the same time and should fit the cache."""

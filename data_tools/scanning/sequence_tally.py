@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from data_tools.dead_hands import DEADLY, REPORTED, SIDES
+from data_tools.scanning.dead_hands import DEADLY, REPORTED, SIDES
 
 CONSTANT_FRAMES = 5
 """A hand that never moves in a sequence of at least so many frames is dead, however short the sequence."""

@@ -61,7 +61,7 @@ def find_cuts(
 
     Args:
         poses: Consecutive frames as stored, axis-angle in radians.
-        moved: How far each hand moved, from :func:`data_tools.dead_hands.movement`.
+        moved: How far each hand moved, from :func:`data_tools.scanning.dead_hands.movement`.
         has_body: Whether the body may be used too.
         image_id: Picture of each frame, where known.
     """

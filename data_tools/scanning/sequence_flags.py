@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from data_tools.dead_hands import SIDES
+from data_tools.scanning.dead_hands import SIDES
 
 JITTER_FRAMES = 5
 """A sequence with at least so many jittering frames is flagged."""

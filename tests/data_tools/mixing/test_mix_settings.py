@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data_tools.mix_settings import Mix
+from data_tools.mixing.mix_settings import Mix
 
 
 def test_the_default_is_60_25_15_of_a_million_and_a_half() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from data_tools import file_scan
 from data_tools.dataset_notes import DatasetNotes
-from data_tools.file_scan import scan_file, windows
 from data_tools.readers import reader_for
+from data_tools.scanning import file_scan
+from data_tools.scanning.file_scan import scan_file, windows
 
 MovingHands = Callable[[int, int], np.ndarray]
 Consolidated = Callable[..., Path]

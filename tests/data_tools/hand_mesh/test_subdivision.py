@@ -6,7 +6,7 @@ import numpy as np
 import trimesh
 from scipy.spatial import cKDTree
 
-from data_tools.subdivision import loop_subdivision
+from data_tools.hand_mesh.subdivision import loop_subdivision
 
 
 def test_closed_mesh_equals_trimesh() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int64
 
-from data_tools.apportion import largest_remainder
-from data_tools.mix_settings import EXCLUDE, Mix
-from data_tools.sequence_flags import DEAD, MEAN_UNKNOWN
+from data_tools.mixing.apportion import largest_remainder
+from data_tools.mixing.mix_settings import EXCLUDE, Mix
+from data_tools.scanning.sequence_flags import DEAD, MEAN_UNKNOWN
 from data_tools.splits import Availability
 
 _NAMED = 3

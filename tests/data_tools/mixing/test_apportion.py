@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_tools.apportion import fill, fill_between, largest_remainder, table_with_margins
+from data_tools.mixing.apportion import fill, fill_between, largest_remainder, table_with_margins
 
 TOTAL = st.integers(0, 2_000_000)
 WEIGHTS = st.lists(st.integers(0, 10**7), min_size=1, max_size=50).filter(any)
