@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -127,7 +128,7 @@ _HEADER = (
 )
 
 
-def _tier_line(tier: str, rows: Sequence[BalanceRow], totals: Mapping[str, Mapping[str, int]]) -> str:
+def _tier_line(tier: str, rows: Sequence[BalanceRow], totals: Mapping[str, Any]) -> str:
     given = sum(row.given for row in rows)
     asked = totals["asked_tiers"].get(tier)
     of = f" of {asked:,} asked" if asked is not None and asked != given else ""
@@ -166,12 +167,11 @@ def _colour(tier: str) -> str:
 
 
 def short_count(count: int) -> str:
-    """A count in at most four digits: ``5.04M``, ``31.2k``, ``940``."""
-    for size, letter in ((1_000_000, "M"), (1_000, "k")):
-        if count >= size:
-            digits = 2 if count < 10 * size else 1 if count < 100 * size else 0
-            return f"{count / size:.{digits}f}{letter}"
-    return f"{count}"
+    """A count in at most six characters, exact while it fits: ``5.04M``, ``225k``, ``31,200``."""
+    if count >= 1_000_000:
+        digits = 2 if count < 10_000_000 else 1
+        return f"{count / 1_000_000:.{digits}f}M"
+    return f"{count / 1_000:.0f}k" if count >= 100_000 else f"{count:,}"
 
 
 def percent(share: float) -> str:

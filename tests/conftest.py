@@ -18,7 +18,8 @@ SHAPES_CHECKED = """
     data_tools.readers.npz_members data_tools.readers.npz_reader data_tools.readers.reader
     data_tools.scanning.boundaries data_tools.scanning.dead_hands data_tools.scanning.file_scan
     data_tools.scanning.sequence_tally
-    handprior_viz.lighting handprior_viz.occlusion handprior_viz.smooth_mesh handprior_viz.soft_raster
+    handprior_viz.backdrop handprior_viz.joint_angles handprior_viz.lighting handprior_viz.occlusion
+    handprior_viz.smooth_mesh handprior_viz.soft_raster
     training.prior training.priors
 """
 install_import_hook(SHAPES_CHECKED.split(), "beartype.beartype")

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,7 @@ class DemoCorpus:
     """
 
     path: Path
-    truth: tuple[SequenceTruth, ...]
+    truth: tuple[SequenceTruth, ...] = field(repr=False)
 
     def __fspath__(self) -> str:
         return str(self.path)

@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 VERSION = 1
 """Part of every stamp; raise it when a change of the rules makes old results wrong."""
 
+LAYOUT = 1
+"""Raise it when the table's columns change: a file that was written with another is emptied."""
+
 
 def default_cache() -> Path:
     """Where scans are kept unless the caller says otherwise: below ``XDG_CACHE_HOME``, or ``~/.cache``."""
@@ -104,6 +107,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        if connection.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:  # kept by another version: of no use
+            connection.execute("DROP TABLE IF EXISTS tables")
+            connection.execute(f"PRAGMA user_version = {LAYOUT}")
         connection.execute("CREATE TABLE IF NOT EXISTS tables (key TEXT PRIMARY KEY, stamp TEXT, content BLOB)")
     except sqlite3.Error:
         connection.close()

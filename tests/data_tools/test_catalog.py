@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from data_tools import audit, scan
 from data_tools.catalog import Catalog
 from data_tools.readers.npz_reader import NpzReader
+from data_tools.scanning.scan_cache import ScanCache
 
 MovingHands = Callable[[int, int], np.ndarray]
 Consolidated = Callable[..., Path]
@@ -257,3 +260,25 @@ def test_progress_counts_every_file(folder: Path) -> None:
     assert [done for done, _, _ in seen] == [1, 2, 3, 4]
     assert {total for _, total, _ in seen} == {4}
     assert {what for _, _, what in seen} == {"GRAB.npz", "dead.npz", "KIT/3/walk_poses.npz", "KIT/7/walk_poses.npz"}
+
+
+def test_a_scan_cache_of_another_layout_is_emptied_and_used(tmp_path: Path) -> None:
+    cache = tmp_path / "scans.sqlite"
+    with contextlib.closing(sqlite3.connect(cache)) as old, old:
+        old.execute("CREATE TABLE tables (key TEXT PRIMARY KEY, content BLOB)")
+    table = pl.DataFrame({"frames": [3]})
+    with ScanCache(cache) as kept:
+        kept.keep("a file", "its stamp", table)
+    with ScanCache(cache) as kept:
+        assert kept.find("a file", "its stamp").equals(table)
+        assert kept.find("a file", "another stamp") is None
+
+
+def test_only_amass_own_names_are_skipped(
+    tmp_path: Path, moving_hands: MovingHands, consolidated: Consolidated
+) -> None:
+    consolidated(tmp_path / "handshape.npz", moving_hands(100, 0))
+    np.savez(tmp_path / "shape.npz", betas=np.zeros(16))
+    catalog = scan(tmp_path, cache=False)
+    assert catalog.sequences["dataset"].to_list() == ["handshape"]
+    assert not catalog.rejected

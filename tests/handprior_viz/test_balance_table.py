@@ -104,7 +104,7 @@ def test_the_first_line_says_what_was_left_out_and_that_data_are_synthetic(catal
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(0, "0"), (940, "940"), (5_510, "5.51k"), (31_200, "31.2k"), (224_830, "225k"), (5_040_000, "5.04M")],
+    [(0, "0"), (940, "940"), (5_510, "5,510"), (31_200, "31,200"), (224_830, "225k"), (5_040_000, "5.04M")],
 )
 def test_counts_are_short(count: int, words: str) -> None:
     assert short_count(count) == words
