@@ -51,7 +51,7 @@ def run_demo(out: Path, *, frames: int = 60_000, total: int = 20_000, seed: int 
             done(str(picture))
         runs[name] = str(run.path)
         pictures.append(str(picture))
-    with _step("walking between two held-out poses through the hand VAE") as done:
+    with _step("walking between two held-out poses through the Hand VAE") as done:
         walk = out / "walk_hand_vae.png"
         _draw_walk(load_prior(run), store, walk)
         done(str(walk))

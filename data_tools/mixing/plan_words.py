@@ -113,7 +113,8 @@ def missing_members(stock: Availability, mix: Mix) -> tuple[str, ...]:
     ]
     if not absent:
         return ()
-    return (f"{len(absent)} datasets of the mix are not in the data: {_listed(absent, 8)}",)
+    subject = "1 dataset of the mix is" if len(absent) == 1 else f"{len(absent)} datasets of the mix are"
+    return (f"{subject} not in the data: {_listed(absent, 8)}",)
 
 
 def _names(stock: Availability, tiers: tuple[str, ...], tier: str, surplus: Int64[np.ndarray, "datasets"]) -> str:
