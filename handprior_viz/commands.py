@@ -81,7 +81,7 @@ def pack(args: argparse.Namespace) -> Result:
     """Pack a selection into a store."""
     from data_tools import pack
 
-    with _bar("packing") as progress:
+    with _Bar("packing") as progress:
         store = pack(
             args.splits, args.data, args.out, pose=args.pose, hands_mean=_model_hands_mean(), progress=progress
         )
@@ -157,24 +157,30 @@ def sample(args: argparse.Namespace) -> Result:
     """Sample poses from a run and write them under SMPL-X names."""
     import torch
 
-    from data_tools.pose_layout import HAND_DIM
+    from data_tools.pose_layout import HANDS_DIM
+    from handprior_viz.pose_files import write_poses
     from training import load_prior
+    from training.run_folder import RunFolder
 
     if args.n < 1:
         raise ValueError(f"-n {args.n}: expected at least one pose")
     prior = load_prior(args.run)
     with torch.no_grad():
         poses = prior.sample(args.n, generator=torch.Generator().manual_seed(args.seed)).numpy()
-    out = write_poses(args.out, poses[:, -2 * HAND_DIM :])
+    run = Path(args.run)
+    synthetic = run.is_dir() and bool(RunFolder(run).status().get("synthetic"))
+    out = write_poses(args.out, poses[:, -HANDS_DIM:], synthetic=synthetic)
     print(f"{len(poses)} poses: {out}")
     return {"poses": len(poses), "out": str(out)}
 
 
 def render(args: argparse.Namespace) -> Result:
     """Draw a contact sheet of the poses in an NPZ."""
+    from handprior_viz.pose_files import read_poses
     from handprior_viz.render import backend, contact_sheet
 
-    sheet = contact_sheet(read_poses(args.poses), view=args.view)
+    drawn = read_poses(args.poses, _model_hands_mean())
+    sheet = contact_sheet(drawn.hands, view=args.view, synthetic=drawn.synthetic)
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(out)
@@ -210,45 +216,7 @@ def lab(args: argparse.Namespace) -> Result:
     os.execv(sys.executable, command)
 
 
-def write_poses(path: str | Path, hands: np.ndarray) -> Path:
-    """Write (N, 90) hands as an NPZ under SMPL-X names, beside its place and then renamed there."""
-    path = Path(path)
-    path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.npz")
-    np.savez(beside, left_hand_pose=hands[:, :45], right_hand_pose=hands[:, 45:])
-    os.replace(beside, path)
-    return path
-
-
-def read_poses(path: str | Path, at_most: int = 64) -> np.ndarray:
-    """Read hands from an NPZ for drawing: our own output, or any recording that a reader knows.
-
-    A long recording is thinned to ``at_most`` frames, evenly spaced.
-
-    Returns:
-        (N, 90) axis-angle in radians, left hand first.
-
-    Raises:
-        ValueError: The file holds no hands.
-        FileNotFoundError: No such file.
-    """
-    from data_tools.hand_mean import to_model_pose
-    from data_tools.pose_layout import HANDS_COLUMNS
-    from data_tools.readers import reader_for
-
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    sequence = reader_for(path).read(path)
-    if not len(sequence):
-        raise ValueError(f"{path}: holds no frames")
-    frames = np.unique(np.linspace(0, len(sequence) - 1, min(at_most, len(sequence))).round().astype(int))
-    poses = to_model_pose(sequence.poses[frames], sequence.hand_mean, _model_hands_mean())
-    return poses[:, HANDS_COLUMNS]
-
-
-class _bar:
+class _Bar:
     """A progress callback ``(done, total, name)`` with a bar on standard error, when someone watches there."""
 
     def __init__(self, what: str) -> None:
@@ -275,7 +243,7 @@ def _catalog(args: argparse.Namespace) -> Catalog:
 
     if Path(args.data).suffix == ".parquet":
         return Catalog.read(args.data)
-    with _bar("scanning") as progress:
+    with _Bar("scanning") as progress:
         return scan(
             args.data,
             format=args.format,
