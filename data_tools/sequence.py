@@ -24,7 +24,7 @@ class PoseSequence:
         name: Name of this sequence, unique inside its dataset.
         path: File it was read from.
         poses: (frames, 165) axis-angle in radians, SMPL-X order; parts the file lacks are zero.
-        frame_index: (frames,) index of each frame in the file; a step above one is a gap in the recording.
+        frame_index: (frames,) number of each frame in the file, ascending.
         hand_mean: Mean-hand convention of the two hands.
         has_body: Whether the file holds a body pose, or hands only.
         fps: Frames per second, or None where the file does not say.
@@ -32,6 +32,10 @@ class PoseSequence:
         left_valid: (frames,) False where the source itself marks the left hand as not observed; None if it never does.
         right_valid: As ``left_valid``.
         image_id: (frames,) integers or strings that name the picture each frame came from, where present.
+        clock: (frames,) when each frame was taken, in frames of the recording; a step other than one is a gap, across
+            which nothing is compared. None where no frame is missing.
+        recording: (frames,) which recording inside the file each frame belongs to, in a file that holds several and
+            says so; a change starts a new sequence of that name. None in all other files.
     """
 
     dataset: str
@@ -46,13 +50,15 @@ class PoseSequence:
     left_valid: Bool[np.ndarray, "frames"] | None = None
     right_valid: Bool[np.ndarray, "frames"] | None = None
     image_id: Shaped[np.ndarray, "frames"] | None = None
+    clock: Int64[np.ndarray, "frames"] | None = None
+    recording: Shaped[np.ndarray, "frames"] | None = None
 
     def __post_init__(self) -> None:
         if self.poses.ndim != 2 or self.poses.shape[1] != 165:
             raise ValueError(f"{self.path}: poses must be (frames, 165), got {self.poses.shape}")
         if self.hand_mean not in get_args(HandMean):
             raise ValueError(f"{self.path}: hand_mean must be one of {get_args(HandMean)}, got {self.hand_mean!r}")
-        for field in ("frame_index", "left_valid", "right_valid", "image_id"):
+        for field in ("frame_index", "left_valid", "right_valid", "image_id", "clock", "recording"):
             value = getattr(self, field)
             if value is not None and len(value) != len(self.poses):
                 raise ValueError(f"{self.path}: {field} has {len(value)} entries for {len(self.poses)} frames")

@@ -137,6 +137,8 @@ def take(sequence: PoseSequence, rows: Int64[np.ndarray, "rows"] | slice) -> Pos
         left_valid=pick(sequence.left_valid),
         right_valid=pick(sequence.right_valid),
         image_id=pick(sequence.image_id),
+        clock=pick(sequence.clock),
+        recording=pick(sequence.recording),
     )
 
 
@@ -163,4 +165,6 @@ def join(spans: list[PoseSequence]) -> PoseSequence:
         left_valid=concatenate("left_valid"),
         right_valid=concatenate("right_valid"),
         image_id=concatenate("image_id"),
+        clock=concatenate("clock"),
+        recording=concatenate("recording"),
     )

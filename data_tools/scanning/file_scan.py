@@ -82,6 +82,7 @@ def scan_file(
         CancelledError: ``stop`` was set.
     """
     tally, first, head = SequenceTally(), 0, None
+    recordings: list[str] = []
     chunks = reader.chunks(path, root=root, chunk_frames=CHUNK_FRAMES)
     try:
         head = next(iter(chunks))
@@ -96,6 +97,8 @@ def scan_file(
         cuts[0] |= first == 0
         masks |= {f"moves_{side}": masks[f"moves_{side}"] & ~cuts for side in SIDES}
         tally.add(first, cuts, masks, hands)
+        if window.span.recording is not None:
+            recordings += window.span.recording[window.low : window.high][cuts].astype(str).tolist()
         first += window.high - window.low
     place = reader.place(path, root)
     about = {
@@ -107,12 +110,15 @@ def scan_file(
         "hand_mean": convention,
         "has_body": head.has_body,
     }
-    return _table(about, place.name, reader.one_recording_per_file, tally.columns(first))
+    columns = tally.columns(first)
+    numbered = [f"{index:06d}" for index in range(len(columns["start"]))]
+    is_one = reader.one_recording_per_file and not recordings
+    names = [place.name] if is_one else [f"{place.name}#{recording}" for recording in recordings or numbered]
+    return _table(about, names, columns)
 
 
-def _table(about: dict[str, Any], name: str, is_one: bool, columns: dict[str, Any]) -> pl.DataFrame:
-    count = len(columns["start"])
-    names = [name] if is_one else [f"{name}#{index:06d}" for index in range(count)]
+def _table(about: dict[str, Any], names: list[str], columns: dict[str, Any]) -> pl.DataFrame:
+    count = len(names)
     table = {"sequence": names, **{key: [value] * count for key, value in about.items()}, **columns}
     types: dict[str, Any] = {"fps": pl.Float64, "subject": pl.String, "usable_spans": pl.List(pl.Int64)}
     return pl.DataFrame({key: table[key] for key in _ORDER}, schema_overrides=types)
@@ -129,6 +135,8 @@ def _judge(
     span, kept = window.span, slice(window.low, window.high)
     hands = np.ascontiguousarray(span.poses[:, HANDS_COLUMNS])
     moved = movement(hands)
+    starts, gaps = _interruptions(span)
+    moved[gaps] = np.inf  # what was not recorded was neither still nor a jump
     masks = find_faults(
         hands,
         moved,
@@ -144,10 +152,20 @@ def _judge(
     beside_nan = masks["nan"] | np.append(False, masks["nan"][:-1])
     for side, name in enumerate(SIDES):
         masks[f"live_{name}"] = alive(masks, name)
-        masks[f"moves_{name}"] = (moved[:, side] > UNCHANGED) & ~beside_nan
+        masks[f"moves_{name}"] = (moved[:, side] > UNCHANGED) & ~beside_nan & ~gaps
     masks["usable"] = masks["live_left"] & masks["live_right"]
-    if reader.one_recording_per_file:
-        cuts = np.zeros(len(span), bool)
+    if reader.one_recording_per_file or span.recording is not None:
+        cuts = starts
     else:
         cuts = boundaries.find_cuts(span.poses, moved, span.has_body, span.image_id)
     return cuts[kept], {name: mask[kept] for name, mask in masks.items()}, hands[kept]
+
+
+def _interruptions(span: PoseSequence) -> tuple[Bool[np.ndarray, "frames"], Bool[np.ndarray, "frames"]]:
+    """Frames that begin another recording than the frame before, and those that do not follow it in time."""
+    starts, gaps = np.zeros(len(span), bool), np.zeros(len(span), bool)
+    if span.recording is not None:
+        starts[1:] = span.recording[1:] != span.recording[:-1]
+    if span.clock is not None:
+        gaps[1:] = np.diff(span.clock) != 1
+    return starts, gaps | starts
