@@ -43,6 +43,26 @@ def test_a_quick_movement_is_not_a_cut(moving_hands: MovingHands) -> None:
     assert cuts_of((hands + 0.8 * ramp).astype(np.float32)) == []
 
 
+def nudged(hands: np.ndarray, sides: int, from_frame: int) -> np.ndarray:
+    """Turn every joint of one or both hands by 0.13 rad from a frame on: some six steps of this motion."""
+    push = np.random.default_rng(1).normal(size=(2, 15, 3))
+    push *= 0.13 / np.linalg.norm(push, axis=2, keepdims=True)
+    push[sides:] = 0
+    return (hands + push.reshape(90) * (np.arange(len(hands)) >= from_frame)[:, None]).astype(np.float32)
+
+
+def test_both_hands_together_tell_more_than_one(moving_hands: MovingHands) -> None:
+    assert cuts_of(nudged(moving_hands(300, 0), 2, 150)) == [150]
+    assert cuts_of(nudged(moving_hands(300, 0), 1, 150)) == []
+
+
+def test_another_vector_of_the_same_rotation_is_not_a_cut(moving_hands: MovingHands) -> None:
+    joints = moving_hands(300, 0).reshape(300, 30, 3)
+    length = np.linalg.norm(joints, axis=2, keepdims=True)
+    joints[150:] *= ((length + 2 * np.pi) / length)[150:]
+    assert cuts_of(joints.reshape(300, 90).astype(np.float32)) == []
+
+
 @pytest.mark.parametrize("frames", [1, 2])
 def test_a_glitch_is_not_a_cut(moving_hands: MovingHands, frames: int) -> None:
     hands = moving_hands(300, 0)
