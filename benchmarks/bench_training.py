@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from training.datamodules import FrameBatches
+from training.pose_batches import FrameBatches
 from training.prior import PoseStatistics, StepInfo
 from training.priors.gaussian import Gaussian, GaussianSettings
 from training.priors.hand_vae import HandVAE

@@ -1,86 +1,197 @@
-"""The audit: what can be trusted in each dataset, in numbers and in words."""
+"""The audit: what can be trusted in each dataset, in numbers, in words and in hands to look at.
+
+>>> from data_tools import audit, scan
+>>> found = audit(scan("data"))  # doctest: +SKIP
+>>> found.datasets.select("dataset", "usable", "energy", "out_of_limit", "coverage_gain")  # doctest: +SKIP
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
 import polars as pl
 
-from data_tools.catalog import Catalog
-from data_tools.scanning.dead_hands import DEADLY, REPORTED, SIDES
+from data_tools.auditing.audit_pass import VERSION, AuditPass
+from data_tools.auditing.audit_tables import AngleHistograms, DatasetDistances
+from data_tools.auditing.comparison import compare
+from data_tools.auditing.convention_evidence import convention_table
+from data_tools.auditing.dataset_measures import dataset_measures, joint_table
+from data_tools.auditing.dataset_table import dataset_table, with_findings
+from data_tools.auditing.definitions import DEFINITIONS
+from data_tools.auditing.duplicates import find_duplicates
+from data_tools.auditing.gathering import Gathered
+from data_tools.auditing.hand_examples import example_table
+from data_tools.auditing.sequence_sums import SUMS, measures
+from data_tools.catalog import Catalog, Progress
+from data_tools.remote import root_folder
+from data_tools.scanning.data_folder import Rejected
+from data_tools.scanning.dead_hands import SIDES
+from data_tools.scanning.scan_cache import ScanCache, default_cache
+from data_tools.whole_folder import whole_folder
 
-_KINDS = {
-    "nan": "NaN",
-    "zero": "zero",
-    "mean": "the mean hand",
-    "frozen": "frozen",
-    "invalid": "marked invalid by the source",
-    "copied": "one hand copied onto the other",
-}
+__all__ = ["ABOUT_FILE", "Audit", "audit"]
+
+ABOUT_FILE = "audit.json"
 
 
-def audit(catalog: Catalog) -> pl.DataFrame:
-    """Sum up a catalog by dataset.
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What the audit found. Angles are radians; hands are in the model's convention (mean included, principal).
+
+    Shares and measures are null where there is nothing to measure: no live frame, or hands relative to a mean hand that
+    is not known.
+
+    Attributes:
+        datasets: One row per dataset: :func:`.dataset_table`, :func:`.dataset_measures` and :func:`.with_findings`.
+        sequences: One row per sequence: the catalog's columns and the sequence's measures.
+        joints: One row per dataset, side and joint (:data:`.JOINT_COLUMNS`).
+        histograms: How often each joint takes which angle, by dataset.
+        distances: How far datasets lie apart.
+        duplicates: One row per pair of sequences that show the same recording (:data:`.DUPLICATE_COLUMNS`).
+        conventions: One row per dataset: which mean-hand convention is stated, and which the data indicate
+            (:data:`.CONVENTION_COLUMNS`).
+        examples: Typical and suspicious hands, to be drawn (:data:`.EXAMPLE_COLUMNS`).
+        rejected: Files that could not be scanned, or not be read again, and why.
+        root: The data folder.
+        synthetic: Whether the data are made up.
+        hands_mean: The mean hands that were used (90), if known.
+        hands_mean_source: Where they came from, in words.
+        definitions: What each measured number means, by column name.
+        fingerprint: Hash of the catalog and of everything that was found.
+    """
+
+    datasets: pl.DataFrame
+    sequences: pl.DataFrame
+    joints: pl.DataFrame
+    histograms: AngleHistograms
+    distances: DatasetDistances
+    duplicates: pl.DataFrame
+    conventions: pl.DataFrame
+    examples: pl.DataFrame
+    rejected: tuple[Rejected, ...] = ()
+    root: str = ""
+    synthetic: bool = False
+    hands_mean: tuple[float, ...] | None = None
+    hands_mean_source: str | None = None
+    definitions: dict[str, str] = field(default_factory=lambda: dict(DEFINITIONS))
+    fingerprint: str = ""
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Everything that was found as tables, by the name of the file each goes to."""
+        return {
+            "datasets": self.datasets,
+            "sequences": self.sequences,
+            "joints": self.joints,
+            "histograms": self.histograms.table(),
+            "distances": self.distances.table(),
+            "joint_distances": self.distances.joint_table(),
+            "duplicates": self.duplicates,
+            "conventions": self.conventions,
+            "examples": self.examples,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The short form, for JSON: datasets, conventions, duplicates, rejected files and what the numbers mean."""
+        return {
+            "root": self.root,
+            "synthetic": self.synthetic,
+            "fingerprint": self.fingerprint,
+            "hands_mean_source": self.hands_mean_source,
+            "datasets": self.datasets.to_dicts(),
+            "conventions": self.conventions.to_dicts(),
+            "duplicates": self.duplicates.to_dicts(),
+            "rejected": [{"path": entry.path, "reason": entry.reason} for entry in self.rejected],
+            "definitions": self.definitions,
+        }
+
+    def write(self, folder: Path | str) -> None:
+        """Write every table as Parquet and the summary as ``audit.json`` into a folder of their own.
+
+        Raises:
+            FileExistsError: ``folder`` holds something else than an audit.
+        """
+        with whole_folder(Path(folder), ABOUT_FILE) as beside:
+            for name, table in self.tables().items():
+                table.write_parquet(beside / f"{name}.parquet")
+            text = json.dumps(self.summary(), indent=1, ensure_ascii=False, allow_nan=False)
+            (beside / ABOUT_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def audit(
+    catalog: Catalog,
+    *,
+    data: Path | str | None = None,
+    progress: Progress | None = None,
+    seed: int = 0,
+    cache: Path | str | Literal[False] | None = None,
+) -> Audit:
+    """Read every file of a catalog once more, measure the hands in it, and compare the datasets.
+
+    Memory does not grow with the number of frames. What was measured in unchanged files is not measured again.
 
     Args:
         catalog: From :func:`data_tools.scan`.
+        data: The data folder, if it has moved since it was scanned.
+        progress: Called after each file.
+        seed: Where the search for pose cells begins.
+        cache: File that keeps results between audits; the scan's default place if None, nowhere if False.
 
-    Returns:
-        One row per dataset: sequences, frames, usable_frames, the shares of frames that are usable and whose left and
-        right hand are alive, frames per fault, hand_mean (several joined by commas), fps likewise, flags, and a
-        verdict in words.
+    Raises:
+        ValueError: No file could be read.
     """
-    counts = (*DEADLY, *REPORTED)
-    table = (
-        catalog.sequences.group_by("dataset", maintain_order=True)
-        .agg(
-            pl.col("frames", "usable_frames", "live_left", "live_right", *counts).sum(),
-            sequences=pl.len().cast(pl.Int64),
-            constant_left=pl.col("frames").filter("constant_left").sum(),
-            constant_right=pl.col("frames").filter("constant_right").sum(),
-            hand_mean=pl.col("hand_mean").unique().sort().str.join(", "),
-            fps=pl.col("fps").unique().sort().cast(pl.String).str.join(", "),
-            flags=pl.col("flags").explode().drop_nulls().unique().sort(),
-        )
-        .with_columns(
-            usable=pl.col("usable_frames") / pl.col("frames"),
-            **{f"alive_{side}": pl.col(f"live_{side}") / pl.col("frames") for side in SIDES},
-        )
-        .sort("dataset")
+    folder = root_folder(catalog.root if data is None else data, progress)
+    sequences = catalog.sequences.sort("dataset", "path", "start")
+    gathered = Gathered(sequences)
+    with ScanCache(None if cache is False else Path(cache or default_cache())) as kept:
+        reading = AuditPass(catalog, folder, kept, progress)
+        for table, result in reading.run():
+            gathered.add(table, result)
+    if len(reading.rejected) == sequences.select("dataset", "path").n_unique():
+        first = reading.rejected[0]
+        raise ValueError(f"{folder}: none of the catalog's files can be read; {first.path}: {first.reason}")
+    return _audit(catalog, gathered, (*catalog.rejected, *reading.rejected), seed)
+
+
+def _audit(catalog: Catalog, gathered: Gathered, rejected: tuple[Rejected, ...], seed: int) -> Audit:
+    sums = gathered.sums()
+    mean = None if catalog.hands_mean is None else np.array(catalog.hands_mean)
+    statistics = {name: part.statistics for name, part in gathered.datasets.items()}
+    compared = compare(gathered, np.random.default_rng(seed))
+    copies = sums.with_columns(is_live=pl.col("live_left") + pl.col("live_right") > 0)
+    duplicates = find_duplicates(copies, gathered.points())
+    evidence = {name: part.evidence for name, part in gathered.datasets.items()}
+    conventions = convention_table(catalog.sequences, evidence, mean)
+    datasets = dataset_table(catalog.sequences).join(dataset_measures(sums), on="dataset", how="left")
+    internal = [f"{name}_{side}" for name in SUMS for side in SIDES]
+    found = Audit(
+        datasets=with_findings(datasets, compared.table, duplicates, conventions).sort("dataset"),
+        sequences=measures(sums).drop("row", "hash", "mirror_hash", *internal),
+        joints=joint_table(statistics),
+        histograms=compared.histograms,
+        distances=compared.distances,
+        duplicates=duplicates,
+        conventions=conventions,
+        examples=example_table(gathered),
+        rejected=tuple(sorted(rejected, key=lambda entry: entry.path)),
+        root=catalog.root,
+        synthetic=catalog.synthetic,
+        hands_mean=catalog.hands_mean,
+        hands_mean_source=catalog.hands_mean_source,
     )
-    verdicts = [_verdict(row) for row in table.iter_rows(named=True)]
-    lead = ("dataset", "sequences", "frames", "usable_frames", "usable", "alive_left", "alive_right")
-    return table.with_columns(verdict=pl.Series(verdicts, dtype=pl.String)).select(
-        *lead, "live_left", "live_right", "hand_mean", "fps", "flags", "verdict", *counts
-    )
+    object.__setattr__(found, "fingerprint", _fingerprint(found, catalog.fingerprint, seed))
+    return found
 
 
-def _verdict(row: dict[str, object]) -> str:
-    """One sentence about a dataset's hands."""
-    frames = _count(row, "frames")
-    parts = [_hands(row, frames)]
-    faults = {kind: sum(_count(row, key) for key in DEADLY if key.split("_")[0] == kind) for kind in _KINDS}
-    worst = max(faults, key=lambda kind: faults[kind])
-    if faults[worst]:
-        parts[0] += f" (mostly {_KINDS[worst]})" if sum(map(bool, faults.values())) > 1 else f" ({_KINDS[worst]})"
-    if row["hand_mean"] == "unknown":
-        parts.append("nobody says whether the mean hand is inside: taken as incl")
-    if _count(row, "beyond_pi"):
-        parts.append("angles beyond pi are brought back")
-    if _count(row, "jitter") > 0.01 * frames:
-        parts.append("jittery")
-    return "; ".join(parts)
-
-
-def _hands(row: dict[str, object], frames: int) -> str:
-    left, right, usable = (_count(row, key) for key in ("live_left", "live_right", "usable_frames"))
-    if left == right == 0:
-        return "dead hands: nobody captured them"
-    if usable == frames:
-        return "both hands alive in every frame"
-    if left == right == usable:
-        return f"both hands alive in {usable / frames:.1%} of the frames"
-    return f"left hand alive in {left / frames:.1%} of the frames, right in {right / frames:.1%}"
-
-
-def _count(row: dict[str, object], key: str) -> int:
-    value = row.get(key)
-    return value if isinstance(value, int) else 0
+def _fingerprint(found: Audit, catalog: str, seed: int) -> str:
+    digest = hashlib.blake2b(repr((VERSION, catalog, seed, found.rejected)).encode(), digest_size=16)
+    for table in found.tables().values():
+        content = io.BytesIO()
+        table.write_ipc(content)
+        digest.update(content.getbuffer())
+    return digest.hexdigest()

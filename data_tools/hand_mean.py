@@ -11,23 +11,23 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
-from data_tools.pose_layout import HANDS_COLUMNS
+from data_tools.pose_layout import HANDS_DIM
 from data_tools.rotations import principal_pose
 from data_tools.sequence import HandMean
 
 
 def to_model_pose(
-    poses: Float[np.ndarray, "*batch 165"],
+    poses: Float[np.ndarray, "*batch columns"],
     hand_mean: HandMean,
     hands_mean: Float[np.ndarray, "90"] | None = None,
-) -> Float[np.ndarray, "*batch 165"]:
+) -> Float[np.ndarray, "*batch columns"]:
     """Bring a reader's values to the project's one convention: mean included, principal branch, radians.
 
     The order matters: the mean is added to the raw vector first, then the principal rotation vector is taken;
     the reverse costs 13 degrees on ARCTIC. ``unknown`` is taken as ``incl``; the audit warns about it.
 
     Args:
-        poses: Axis-angle poses as stored.
+        poses: Axis-angle poses as stored, whole (165 columns) or hands only (90).
         hand_mean: Their convention.
         hands_mean: The model's mean hands, left then right, axis-angle in radians; needed for ``rel``.
 
@@ -41,7 +41,7 @@ def to_model_pose(
                 "(SMPLX_MODEL_PATH), or its 90 numbers as `hands_mean` in handprior.yaml beside the data"
             )
         poses = poses.copy()
-        poses[..., HANDS_COLUMNS] += hands_mean.astype(poses.dtype)
+        poses[..., -HANDS_DIM:] += hands_mean.astype(poses.dtype)  # the hands stand last
     return principal_pose(poses)
 
 

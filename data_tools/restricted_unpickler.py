@@ -22,13 +22,13 @@ class RefusedPickle(ValueError):
     """A pickle asked for something that is not plain data."""
 
 
-class _StandIn:
+class StandIn:
     """Keeps what a pickle says of one object: the arguments it was made with and the state it was given."""
 
     arguments: tuple[Any, ...]
     state: Any
 
-    def __new__(cls, *arguments: Any) -> _StandIn:
+    def __new__(cls, *arguments: Any) -> StandIn:
         self = super().__new__(cls)
         self.arguments, self.state = arguments, None
         return self
@@ -43,35 +43,50 @@ class _StandIn:
         return next((fields[name] for name in names if name in fields), None)
 
 
-class _Array(_StandIn):
+class _Array(StandIn):
     """``numpy.ndarray``: state is (version, shape, dtype, whether columns run fastest, bytes or a list of objects)."""
 
 
-class _DType(_StandIn):
+class _DType(StandIn):
     """``numpy.dtype``: made from a code such as ``f8``, its state begins with a version and the byte order."""
 
 
-class _Scalar(_StandIn):
+class _Scalar(StandIn):
     """``numpy.core.multiarray.scalar``: made from a dtype and bytes."""
 
 
-class _Buffer(_StandIn):
+class _Buffer(StandIn):
     """``numpy.core.numeric._frombuffer``: made from bytes, a dtype, a shape and an order."""
 
 
-class _SparseColumns(_StandIn):
+class _SparseColumns(StandIn):
     """A compressed sparse column matrix of scipy, whose module path and attributes changed over the years."""
 
 
-class _SparseRows(_StandIn):
+class _SparseRows(StandIn):
     """A compressed sparse row matrix of scipy."""
 
 
-class _Chumpy(_StandIn):
+class _Chumpy(StandIn):
     """Any class of chumpy."""
 
 
-class _PlainObject(_StandIn):
+class Rebuilt(StandIn):
+    """Something of another library that turns into an array or a plain value by itself."""
+
+    def plain(self) -> Any:
+        """Return what it stands for."""
+        raise NotImplementedError
+
+
+class _SubDict(dict):  # type: ignore[type-arg]
+    """A class derived from ``dict`` that adds behaviour, which is dropped: ARCTIC's ``common.xdict.xdict``."""
+
+    def __setstate__(self, state: Any) -> None:
+        """Whatever else the object held is of no use without its class."""
+
+
+class _PlainObject(StandIn):
     """``object``, which old protocols name as the base of what they rebuild."""
 
 
@@ -79,7 +94,7 @@ class _Reconstructed:
     """``numpy.core.multiarray._reconstruct`` and ``copyreg._reconstructor``: an empty object of a stand-in's class."""
 
     def __new__(cls, kind: Any, *_: Any) -> Any:
-        if not (isinstance(kind, type) and issubclass(kind, _StandIn)):
+        if not (isinstance(kind, type) and issubclass(kind, StandIn)):
             raise RefusedPickle("refused: it rebuilds an object that is not plain data")
         return kind()
 
@@ -89,6 +104,13 @@ def _encode(text: str, encoding: str = "latin1", *_: Any) -> bytes:
     if encoding.lower().replace("-", "") not in {"latin1", "utf8", "ascii"}:
         raise RefusedPickle(f"refused: bytes in the codec {encoding!r}")
     return text.encode(encoding)
+
+
+def _bytes(content: bytes | str = b"", encoding: str = "latin1") -> bytes:
+    """``bytes``, which as a pickle's callable would also allocate any number of zeros."""
+    if not isinstance(content, bytes | bytearray | str):
+        raise RefusedPickle("refused: bytes made from what is neither bytes nor text")
+    return _encode(content, encoding) if isinstance(content, str) else bytes(content)
 
 
 _SPARSE = {
@@ -104,10 +126,11 @@ _OTHERS: dict[tuple[str, str], Any] = {
     ("builtins", "set"): set,
     ("builtins", "frozenset"): frozenset,
     ("builtins", "complex"): complex,
-    ("builtins", "bytearray"): bytearray,
-    ("builtins", "bytes"): bytes,
+    ("builtins", "bytearray"): _bytes,
+    ("builtins", "bytes"): _bytes,
     ("builtins", "object"): _PlainObject,
     ("collections", "OrderedDict"): dict,
+    ("common.xdict", "xdict"): _SubDict,
     ("_codecs", "encode"): _encode,
     ("copyreg", "_reconstructor"): _Reconstructed,
 }
@@ -115,8 +138,15 @@ _OTHERS: dict[tuple[str, str], Any] = {
 _MODERN_NAMES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
 
-class _Unpickler(pickle.Unpickler):
+class AllowList:
+    """The part of an unpickler that decides what a pickle may name; put before :class:`pickle.Unpickler`."""
+
     def find_class(self, module: str, name: str) -> Any:
+        """Return the stand-in of a class on the list.
+
+        Raises:
+            RefusedPickle: It is not on the list.
+        """
         root = module.split(".")[0]
         if root == "numpy" and name in _NUMPY:
             return _NUMPY[name]
@@ -128,6 +158,14 @@ class _Unpickler(pickle.Unpickler):
         if known is None:
             raise RefusedPickle(f"refused: it asks for {module}.{name}, which is not plain data")
         return known
+
+    def persistent_load(self, _: Any) -> Any:
+        """Refuse references to what lies outside the pickle."""
+        raise RefusedPickle("refused: it refers to data outside itself")
+
+
+class _Unpickler(AllowList, pickle.Unpickler):
+    pass
 
 
 def load_pickle(source: Path | IO[bytes]) -> Any:
@@ -142,8 +180,22 @@ def load_pickle(source: Path | IO[bytes]) -> Any:
     """
     name = source if isinstance(source, Path) else getattr(source, "name", "this pickle")
     stream = io.BytesIO(source.read_bytes()) if isinstance(source, Path) else source
+    return unpickled(_Unpickler(stream, encoding="latin1"), name)
+
+
+def unpickled(unpickler: Any, name: object) -> Any:
+    """Run an unpickler that is an :class:`AllowList` and make plain values of what it gives.
+
+    Args:
+        unpickler: With the method ``load``.
+        name: Of the source, for messages.
+
+    Raises:
+        RefusedPickle: As :func:`load_pickle`.
+        ValueError: As :func:`load_pickle`.
+    """
     try:
-        return _plain(_Unpickler(stream, encoding="latin1").load(), {})
+        return _plain(unpickler.load(), {})
     except RefusedPickle as error:
         raise RefusedPickle(f"{name}: {error}") from None
     # Damaged pickles raise nearly anything.
@@ -153,12 +205,12 @@ def load_pickle(source: Path | IO[bytes]) -> Any:
 
 def _plain(value: Any, done: dict[int, Any]) -> Any:
     """Make arrays and containers of the stand-ins; ``done`` keeps shared objects shared."""
-    if not isinstance(value, (dict, list, tuple, set, frozenset, _StandIn)):
+    if not isinstance(value, (dict, list, tuple, set, frozenset, StandIn)):
         return value
     if id(value) not in done:
         if isinstance(value, dict):
             done[id(value)] = {key: _plain(item, done) for key, item in value.items()}
-        elif isinstance(value, _StandIn):
+        elif isinstance(value, StandIn):
             done[id(value)] = _from_stand_in(value, done)
         else:
             kind = next(k for k in (list, tuple, set, frozenset) if isinstance(value, k))
@@ -166,7 +218,9 @@ def _plain(value: Any, done: dict[int, Any]) -> Any:
     return done[id(value)]
 
 
-def _from_stand_in(value: _StandIn, done: dict[int, Any]) -> Any:
+def _from_stand_in(value: StandIn, done: dict[int, Any]) -> Any:
+    if isinstance(value, Rebuilt):
+        return value.plain()
     if isinstance(value, _Array):
         _, shape, dtype, columns_first, content = value.state
         return _array(content, _dtype(dtype), shape, "F" if columns_first else "C", done)
@@ -195,6 +249,8 @@ def _dtype(value: _DType) -> np.dtype:
 
 def _array(content: Any, dtype: np.dtype, shape: tuple[int, ...], order: Any, done: dict[int, Any]) -> np.ndarray:
     if dtype.hasobject:
+        if len(content) != math.prod(shape):
+            raise ValueError(f"an array of shape {shape} with {len(content)} entries")
         out = np.empty(math.prod(shape), object)
         out[:] = [_plain(item, done) for item in content]
         return out.reshape(shape, order=order)
@@ -203,14 +259,14 @@ def _array(content: Any, dtype: np.dtype, shape: tuple[int, ...], order: Any, do
     return np.frombuffer(data, dtype, math.prod(shape)).reshape(shape, order=order)
 
 
-def _sparse(value: _StandIn, done: dict[int, Any]) -> np.ndarray:
+def _sparse(value: StandIn, done: dict[int, Any]) -> np.ndarray:
     matrix = sp.csc_matrix if isinstance(value, _SparseColumns) else sp.csr_matrix
     data, indices, indptr = (_plain(value.field(name), done) for name in ("data", "indices", "indptr"))
     rows, columns = value.field("_shape", "shape")
     return matrix((data, indices, indptr), shape=(int(rows), int(columns))).toarray()
 
 
-def _chumpy(value: _StandIn, done: dict[int, Any]) -> np.ndarray:
+def _chumpy(value: StandIn, done: dict[int, Any]) -> np.ndarray:
     """The array of a chumpy node: ``x`` of a plain one; ``a`` of a selection or reshape, picked by its ``idxs``."""
     own = value.field("x")
     if own is not None:

@@ -19,7 +19,10 @@ def principal_rotvec(rotvec: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray,
     Returns:
         Same shape and dtype; vectors that were principal already come back unchanged, bit for bit.
     """
-    # Nearly all are: look for the few that are not before doing anything in double precision.
+    # Nearly all are: look for the few that are not before doing anything in double precision, and first at the size of
+    # the components, which costs a fifth of what the norms do.
+    if max(rotvec.max(initial=0), -rotvec.min(initial=0)) < np.pi / np.sqrt(3) * (1 - 1e-5):
+        return rotvec
     beyond = np.einsum("...c,...c->...", rotvec, rotvec) > np.pi**2 * (1 - 1e-5)
     if not beyond.any():
         return rotvec

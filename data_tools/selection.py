@@ -5,20 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+from jaxtyping import Int64
 
 from data_tools.catalog import Catalog
+from data_tools.foreign_splits import read_samples, sample_names
 from data_tools.mix import Mix, MixPlan, plan
 from data_tools.mixing.drawing import draw
-from data_tools.readers import reader_named
+from data_tools.mixing.plan_words import MIXED
+from data_tools.readers import needs_components, reader_named
 from data_tools.scanning.boundaries import RULE as BOUNDARY_RULE
 from data_tools.splits import RULES, availability
 from data_tools.whole_folder import whole_folder
 
 FRAMES_FILE = "selection.parquet"
+_TEXT_ROWS = 100_000
 _ABOUT_KEY = "handprior_selection"
 
 
@@ -28,8 +34,8 @@ class Selection:
 
     Attributes:
         frames: One row per frame: dataset, sequence, path, frame, tier, split, subject.
-        about: hash, catalog_fingerprint, mix_hash, seed, synthetic, hands_mean, splits (names in order), and for
-            every path its format and its hand_mean.
+        about: hash, catalog_fingerprint, mix_hash, seed, synthetic, hands_mean, hand_components, splits (names in
+            order), and for every path its format and its hand_mean.
         plan: How the frames were chosen; None for a selection read back.
         path: The folder, if it was written.
     """
@@ -55,20 +61,48 @@ class Selection:
             ValueError: It is damaged, or points outside its data folder.
         """
         folder = Path(folder)
-        path = folder / FRAMES_FILE
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"{folder}: no {FRAMES_FILE} in it; make a selection with `handprior balance DATA --out {folder}`"
-            )
+        path, about = folder / FRAMES_FILE, read_about(folder)
         try:
-            about = json.loads(pl.read_parquet_metadata(path)[_ABOUT_KEY])
             frames = pl.read_parquet(path)
-        except (pl.exceptions.PolarsError, KeyError, OSError, ValueError) as error:
+        except (pl.exceptions.PolarsError, OSError, ValueError) as error:
             raise ValueError(f"{path}: not a selection; make one with `handprior balance`") from error
         for name in frames["path"].unique().to_list():
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise ValueError(f"{path}: {name!r} lies outside the data folder; the selection is not used")
         return cls(frames, about, path=folder)
+
+    @classmethod
+    def from_samples(cls, folder: Path | str, catalog: Catalog) -> Selection:
+        """Read ``train_samples.json`` and its like, whoever wrote them; see :mod:`data_tools.foreign_splits`.
+
+        Args:
+            folder: Where they lie.
+            catalog: A scan of the data that they are of.
+
+        Raises:
+            FileNotFoundError: There are none.
+            ValueError: They name what the data do not have, or name a frame twice.
+        """
+        return cls(*read_samples(folder, catalog), path=Path(folder))
+
+
+def read_about(folder: Path | str) -> dict[str, Any]:
+    """Read what a written selection says about itself, without its frames; see :attr:`Selection.about`.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ValueError: It is damaged.
+    """
+    path = Path(folder) / FRAMES_FILE
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder}: no {FRAMES_FILE} in it; make a selection with `handprior balance DATA --out {folder}`"
+        )
+    try:
+        about: dict[str, Any] = json.loads(pl.read_parquet_metadata(path)[_ABOUT_KEY])
+    except (pl.exceptions.PolarsError, KeyError, OSError, ValueError) as error:
+        raise ValueError(f"{path}: not a selection; make one with `handprior balance`") from error
+    return about
 
 
 def balance(
@@ -84,18 +118,24 @@ def balance(
         dry_run: Write nothing.
 
     Raises:
-        ValueError: The mix cannot be filled and says ``fail``, or nothing is usable.
+        ValueError: The mix cannot be filled and says ``fail``; nothing is usable; or (when written) hands with and
+            without the mean hand inside would be put together, and nobody knows that mean.
         FileExistsError: ``out`` holds something else.
     """
     chosen = plan(catalog, mix)
+    writes = out is not None and not dry_run
+    if writes and (line := next((line for line in chosen.warnings if MIXED in line), None)):
+        raise ValueError(line)
     frames = draw(catalog, chosen)
     selection = Selection(frames, _about(catalog, chosen, frames), chosen)
-    if dry_run or out is None:
+    if out is None or not writes:
         return selection
     with whole_folder(Path(out), FRAMES_FILE) as folder:
         frames.write_parquet(folder / FRAMES_FILE, metadata={_ABOUT_KEY: json.dumps(selection.about)})
-        for split in chosen.splits:
-            (folder / f"{split}_samples.json").write_text(_samples(frames.filter(pl.col("split") == split)))
+        paths = catalog.sequences["path"].unique().to_list()
+        edges = np.append(0, np.cumsum(chosen.given.sum(axis=0))).tolist()  # rows are ordered by split
+        for split, low, high in zip(chosen.splits, edges[:-1], edges[1:], strict=True):
+            (folder / f"{split}_samples.json").write_text(_samples(frames[low:high], paths))
         _write_json(folder / "dataset_metadata.json", _metadata(catalog, chosen))
         _write_json(folder / "plan.json", chosen.to_dict())
         chosen.mix.write(folder / "mix.yaml")
@@ -105,9 +145,9 @@ def balance(
 
 def _about(catalog: Catalog, chosen: MixPlan, frames: pl.DataFrame) -> dict[str, Any]:
     digest = hashlib.blake2b(f"{catalog.fingerprint}{chosen.mix.hash}".encode(), digest_size=16)
-    digest.update(frames["frame"].to_numpy().astype("<i8").tobytes())
-    used = catalog.sequences.filter(pl.col("path").is_in(frames["path"].unique().implode()))
-    files = used.unique("path", keep="first", maintain_order=True)
+    digest.update(frames["frame"].to_numpy().astype("<i8", copy=False).data)
+    files = catalog.sequences.unique("path", keep="first", maintain_order=True)
+    files = files.filter(pl.col("path").is_in(_used_paths(frames)))
     return {
         "hash": digest.hexdigest(),
         "catalog_fingerprint": catalog.fingerprint,
@@ -115,21 +155,35 @@ def _about(catalog: Catalog, chosen: MixPlan, frames: pl.DataFrame) -> dict[str,
         "seed": chosen.mix.seed,
         "synthetic": catalog.synthetic,
         "hands_mean": catalog.hands_mean,
+        "hand_components": catalog.hand_components if needs_components(files["format"].unique()) else None,
         "splits": list(chosen.splits),
         "files": {row["path"]: [row["format"], row["hand_mean"]] for row in files.iter_rows(named=True)},
     }
 
 
-def _samples(frames: pl.DataFrame) -> str:
+def _used_paths(frames: pl.DataFrame) -> list[str]:
+    """The files of a selection; its rows are ordered, so each file makes few runs."""
+    return frames["path"].gather(_file_starts(frames)).cast(pl.String).unique().to_list()
+
+
+def _file_starts(frames: pl.DataFrame) -> Int64[np.ndarray, "runs"]:
+    """Rows at which the frames of another file begin."""
+    codes = frames["path"].to_physical().to_numpy()
+    return np.flatnonzero(np.append(True, codes[1:] != codes[:-1])[: len(codes)])
+
+
+def _samples(frames: pl.DataFrame, paths: list[str]) -> str:
     """JSON of frame numbers by file, named by its path without suffix: the dataset's name for a consolidated file."""
-    lists = (
-        frames.lazy()
-        .select("path", pl.col("frame"))
-        .group_by("path", maintain_order=True)
-        .agg(pl.col("frame").cast(pl.String).str.join(", "))
-        .collect()
+    names, lines = sample_names(paths), []
+    # Some files at a time: numbers as text take many times the memory of numbers.
+    starts = np.append(_file_starts(frames), len(frames))
+    bounds = np.unique(
+        starts[np.searchsorted(starts, np.arange(0, len(frames) + _TEXT_ROWS, _TEXT_ROWS).clip(0, len(frames)))]
     )
-    lines = (f"{json.dumps(path.rsplit('.', 1)[0])}: [{numbers}]" for path, numbers in lists.iter_rows())
+    for low, high in pairwise(bounds.tolist()):
+        numbers = pl.col("frame").cast(pl.String).str.join(", ")
+        lists = frames[low:high].group_by("path", maintain_order=True).agg(numbers)
+        lines += [f"{json.dumps(names[path])}: [{text}]" for path, text in lists.iter_rows()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -166,7 +220,8 @@ def _sampling(rows: pl.DataFrame, asked: int) -> dict[str, Any]:
 
 
 def _datasets(catalog: Catalog, chosen: MixPlan, table: pl.DataFrame) -> dict[str, Any]:
-    rules = dict(zip(chosen.datasets, availability(catalog, chosen.mix.splits).rules, strict=True))
+    stock = availability(catalog, chosen.mix.splits, chosen.mix.exclude_flags)
+    rules = dict(zip(chosen.datasets, stock.rules, strict=True))
     sources = catalog.sequences.group_by("dataset").agg(
         files=pl.col("path").unique().sort(),
         format=pl.col("format").unique().sort().str.join(", "),
@@ -178,7 +233,7 @@ def _datasets(catalog: Catalog, chosen: MixPlan, table: pl.DataFrame) -> dict[st
     for row in table.join(sources, on="dataset", maintain_order="left").iter_rows(named=True):
         name = row.pop("dataset")
         by_file = all(reader_named(format).one_recording_per_file for format in row["format"].split(", "))
-        sequence_rule = "one sequence per file" if by_file else BOUNDARY_RULE
+        sequence_rule = "one sequence per recording, as the files say" if by_file else BOUNDARY_RULE
         rows[name] = {**row, "split_rule": RULES[rules[name]], "sequence_rule": sequence_rule}
     return rows
 

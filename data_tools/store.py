@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,15 @@ from jaxtyping import Bool, Float, Float32
 
 from data_tools.catalog import Progress
 from data_tools.dataset_notes import mean_hands
-from data_tools.packing import ABOUT_FILE, POSES_FILE, ROWS_FILE, Packing, Parts
+from data_tools.hand_pca import check_components
+from data_tools.packing.chosen_frames import ChosenFrames
+from data_tools.packing.one_writer import one_writer
+from data_tools.packing.packer import ABOUT_FILE, POSES_FILE, ROWS_FILE, Packing, Parts
+from data_tools.packing.plain_npz import write_npz
+from data_tools.packing.unfinished import refuse_too_little_space, unfinished_folder
+from data_tools.remote import local_folder
 from data_tools.selection import Selection, balance
-from data_tools.whole_folder import whole_folder
+from data_tools.whole_folder import check_place, put_in_place
 
 __all__ = ["PoseStore", "Selection", "balance", "pack"]
 
@@ -81,7 +88,7 @@ class PoseStore:
 
     @cached_property
     def rows(self) -> pl.DataFrame:
-        """One row per pose: dataset, sequence, frame, tier, split, subject."""
+        """One row per pose: dataset, sequence, frame, tier, split, subject; image_id where any source has one."""
         return pl.read_parquet(self.path / ROWS_FILE)
 
     @property
@@ -101,6 +108,22 @@ class PoseStore:
         """The rows that belong to :meth:`split`."""
         span = self._span(name)
         return self.rows[span.start : span.stop]
+
+    def write_npz(self, folder: Path | str) -> list[Path]:
+        """Write train.npz, val.npz and test.npz (one per split) for whoever wants plain arrays.
+
+        Each holds ``lhand_pose`` and ``rhand_pose`` (frames, 45), in a full store also ``global_orient`` (3),
+        ``body_pose`` (63) and ``jaw_pose`` (3); ``dataset``, ``sequence`` and ``frame``, and ``image_id`` where there
+        is one. Axis-angle in radians, float32, mean hand included; ``handprior.yaml`` beside them says so. They are
+        read without pickle, by :func:`numpy.load` or as a data folder.
+
+        Args:
+            folder: Where to; made if it is not there. Files of these names are replaced.
+
+        Returns:
+            The files.
+        """
+        return write_npz(self, Path(folder))
 
     def _span(self, name: str) -> slice:
         if name not in self.about["splits"]:
@@ -122,39 +145,53 @@ def pack(
     *,
     pose: Parts = "hands",
     hands_mean: Float[np.ndarray, "90"] | Sequence[float] | None = None,
+    npz: bool = False,
     progress: Progress | None = None,
 ) -> PoseStore:
     """Read the frames of a selection and write them as a store.
 
-    Every file is read once, in order, and memory does not grow with the data.
+    Every file is read once, in order, and memory does not grow with the data. The store appears when it is whole;
+    until then ``OUT.partial`` lies beside it. Whatever ends the work early, the files that were finished stay there,
+    and packing the same again goes on from them: they are checked against their hashes, and a file that has changed
+    since is read again. The bytes are those of a packing that nothing interrupted.
 
     Args:
         splits: The selection, or the folder that :func:`balance` wrote.
-        data: The data folder it was made from.
+        data: The data folder it was made from, or its URL.
         out: Folder to write.
         pose: ``hands`` for both hands (90 columns), ``full`` for the whole body (165).
         hands_mean: The model's mean hands (90, radians), for data stored relative to it, unless the data's
             ``handprior.yaml`` gives them.
-        progress: Called after each file.
+        npz: Also write train.npz, val.npz and test.npz into the store's folder, see :meth:`PoseStore.write_npz`.
+        progress: Called with frames done, frames in all, and the file they are from.
 
     Raises:
         ValueError: A file that has changed or lacks a body for ``full``; relative hands without a known mean.
         FileNotFoundError: The selection or a file is not there.
         FileExistsError: ``out`` holds something else.
+        RuntimeError: Another process is writing ``out``.
+        OSError: The disk is full, or has too little room to begin.
     """
-    selection = splits if isinstance(splits, Selection) else Selection.read(splits)
     if pose not in ("hands", "full"):
         raise ValueError(f"pose must be hands or full, got {pose!r}")
-    mean = mean_hands(selection.about["hands_mean"] or hands_mean, "hands_mean")
-    _refuse_unknown_mean(selection, mean)
-    job = Packing(selection, Path(data), pose, None if mean is None else np.array(mean))
-    with whole_folder(Path(out), ABOUT_FILE) as folder:
-        job.write(folder, progress)
+    chosen = ChosenFrames.of(splits)
+    mean = mean_hands(chosen.about["hands_mean"] or hands_mean, "hands_mean")
+    _refuse_unknown_mean(chosen.about["files"], mean)
+    check_components(chosen.about.get("hand_components"))
+    job = Packing(chosen, local_folder(data, progress), pose, None if mean is None else np.array(mean), progress)
+    out = Path(os.path.abspath(out))
+    check_place(out, ABOUT_FILE)
+    with one_writer(out), unfinished_folder(out, job.key, job.what) as work:
+        refuse_too_little_space(out, work, job.bytes * (2 if npz else 1))
+        folder = job.write(work)
+        if npz:
+            write_npz(PoseStore(folder), folder)
+        put_in_place(folder, out)
     return PoseStore(out)
 
 
-def _refuse_unknown_mean(selection: Selection, mean: tuple[float, ...] | None) -> None:
-    relative = sorted(path for path, (_, convention) in selection.about["files"].items() if convention == "rel")
+def _refuse_unknown_mean(files: Mapping[str, Sequence[str]], mean: tuple[float, ...] | None) -> None:
+    relative = sorted(path for path, (_, convention) in files.items() if convention == "rel")
     if relative and mean is None:
         raise ValueError(
             f"{relative[0]}{f' and {len(relative) - 1} more files' if len(relative) > 1 else ''}: hands are stored "

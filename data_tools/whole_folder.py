@@ -23,14 +23,13 @@ def whole_folder(out: Path, marker: str) -> Iterator[Path]:
         OSError: The disk is full, or may not be written; nothing is left behind.
     """
     out = Path(os.path.abspath(out))
-    if out.exists() and not ((out / marker).is_file() or (out.is_dir() and not any(out.iterdir()))):
-        raise FileExistsError(f"{out}: exists and holds no {marker}; give another place, or remove it first")
+    check_place(out, marker)
     out.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         beside.chmod(0o777 & ~_umask())
         yield beside
-        _replace(beside, out)
+        put_in_place(beside, out)
     except OSError as error:
         if error.errno is None:
             raise
@@ -39,7 +38,14 @@ def whole_folder(out: Path, marker: str) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _replace(beside: Path, out: Path) -> None:
+def check_place(out: Path, marker: str) -> None:
+    """Refuse to write where something of another kind lies; see :func:`whole_folder`."""
+    if out.exists() and not ((out / marker).is_file() or (out.is_dir() and not any(out.iterdir()))):
+        raise FileExistsError(f"{out}: exists and holds no {marker}; give another place, or remove it first")
+
+
+def put_in_place(beside: Path, out: Path) -> None:
+    """Let a whole folder take the place of ``out``, on the same disk; what lay there goes."""
     if not out.exists():
         os.rename(beside, out)
         return

@@ -86,7 +86,7 @@ class BalancePanel(Panel):
         Raises:
             ValueError: The mix cannot be filled, and refuses to be filled in part.
         """
-        return plan(availability(self.catalog, self._mix.splits), self._mix)
+        return plan(availability(self.catalog, self._mix.splits, self._mix.exclude_flags), self._mix)
 
     def write(self, out: str | Path | None = None) -> Selection:
         """Draw the frames and write the splits; returns when they are written.
@@ -140,7 +140,7 @@ class BalancePanel(Panel):
             tooltip="Draws the frames; the same seed gives the same frames, and none moves a sequence between splits",
         )  # fmt: skip
         self._weighting = W.Dropdown(
-            options=_WEIGHTINGS, value=self._mix.weighting, description="datasets give", layout=wide,
+            options=_weightings(self._mix), value=self._mix.weighting, description="datasets give", layout=wide,
             tooltip="How the frames of a tier are shared among its datasets",
         )  # fmt: skip
         self._shortfall = W.Dropdown(
@@ -183,7 +183,7 @@ class BalancePanel(Panel):
 
     def _show_plan(self, mix: Mix) -> None:
         self._live = self._live or live_share(self.catalog)
-        planned = plan(availability(self.catalog, mix.splits), mix)
+        planned = plan(availability(self.catalog, mix.splits, mix.exclude_flags), mix)
         self._sentence.markup = sentence(planned, self.catalog)
         self._table.markup = balance_table(planned, balance_rows(planned, self._live))
         self._warnings.markup = warnings(planned)
@@ -211,6 +211,12 @@ class BalancePanel(Panel):
     def _may_write(self) -> None:
         self._button.disabled = False
         self._button.tooltip = "Draw the frames of this mix and write them"
+
+
+def _weightings(mix: Mix) -> dict[str, str | float]:
+    """What the list offers; a temperature too if the mix has one."""
+    own = {} if isinstance(mix.weighting, str) else {f"at temperature {mix.weighting:g}": mix.weighting}
+    return {**_WEIGHTINGS, **own}
 
 
 def _whole_percent(mix: Mix) -> tuple[int, ...]:

@@ -175,9 +175,11 @@ def short_count(count: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in per cent, one decimal below ten: ``5.1 %``, ``92 %``; a little is never shown as nothing."""
+    """A share in per cent, one decimal below ten: ``5.1 %``, ``92 %``; a little is never nothing nor most all."""
     if 0 < share < 0.0005:
         return "< 0.1 %"
     if share == 0:
         return "0 %"
+    if 0.995 <= share < 1:
+        return "> 99.9 %" if share > 0.9995 else f"{100 * share:.1f} %"
     return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"

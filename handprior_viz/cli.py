@@ -30,13 +30,28 @@ def _named(name: str) -> Command:
 
 def _add_scan(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser = add("scan", "find the sequences below a folder and say which frames are usable")
-    parser.add_argument("data", metavar="DATA", help="folder of motion files, or one file")
+    parser.add_argument("data", metavar="DATA", help="folder of motion files, one file, or a URL such as s3://...")
     parser.add_argument("--out", metavar="FILE", help="write the catalog here (Parquet)")
     _add_reading(parser)
 
 
+def _add_audit(add: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = add("audit", "measure every hand and write a report: one page with pictures, and its tables beside it")
+    parser.add_argument("data", metavar="DATA", help="folder of motion files, its URL, or a catalog written by scan")
+    parser.add_argument(
+        "--out", metavar="PAGE", default="audit.html", help="page to write, its tables beside it (default: audit.html)"
+    )
+    _add_reading(parser)
+
+
+def _add_formats(add: Callable[..., argparse.ArgumentParser]) -> None:
+    add("formats", "list the formats that can be read: files, mean hand, frame rate, source")
+
+
 def _add_reading(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", help="read every file as this format instead of recognising it")
+    parser.add_argument(
+        "--format", help="read every file as this format instead of recognising it (`handprior formats` lists them)"
+    )
     parser.add_argument(
         "--hand-mean",
         metavar="NAME=incl|rel",
@@ -48,9 +63,9 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
 
 def _add_balance(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser = add("balance", "draw a balanced selection of frames, with leak-free splits")
-    parser.add_argument("data", metavar="DATA", help="folder of motion files, or a catalog written by scan")
+    parser.add_argument("data", metavar="DATA", help="folder of motion files, its URL, or a catalog written by scan")
     parser.add_argument("--out", metavar="SPLITS", help="folder to write the selection to")
-    parser.add_argument("--mix", metavar="FILE", help="mix.yaml with tiers, shares and policies (default: 60/25/15)")
+    parser.add_argument("--mix", metavar="NAME", help="60-25-15 (default), 75-25, or a mix.yaml of your own")
     parser.add_argument("--total", type=int, metavar="N", help="frames in all (default: the mix's, 1500000)")
     parser.add_argument("--seed", type=int, help="seed of the draw (default: the mix's, 42)")
     parser.add_argument("--dry-run", action="store_true", help="show the plan, write nothing")
@@ -60,9 +75,21 @@ def _add_balance(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_pack(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser = add("pack", "read the selected frames once and write a memory-mapped store")
     parser.add_argument("splits", metavar="SPLITS", help="folder written by balance")
-    parser.add_argument("--data", required=True, metavar="DATA", help="folder the selection was drawn from")
+    parser.add_argument("--data", required=True, metavar="DATA", help="folder the selection was drawn from, or its URL")
     parser.add_argument("--out", required=True, metavar="STORE", help="folder to write the store to")
     parser.add_argument("--pose", choices=["hands", "full"], default="hands", help="90 or 165 numbers a frame")
+    parser.add_argument(
+        "--npz",
+        action="store_true",
+        help="also write train.npz, val.npz and test.npz into STORE: lhand_pose and rhand_pose (frames, 45), with "
+        "--pose full also global_orient, body_pose and jaw_pose; dataset, sequence and frame; no pickles",
+    )
+
+
+def _add_leaks(add: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = add("leaks", "measure how near test frames lie to train frames, and say whether the splits leak")
+    parser.add_argument("store", metavar="STORE", help="folder written by pack")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sampling (default: 0)")
 
 
 def _add_train(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -128,7 +155,18 @@ def build_parser() -> argparse.ArgumentParser:
         sub.set_defaults(command_function=_named(name))
         return sub
 
-    for part in (_add_demo, _add_scan, _add_balance, _add_pack, _add_train, _add_runs, _add_using):
+    for part in (
+        _add_demo,
+        _add_scan,
+        _add_formats,
+        _add_audit,
+        _add_balance,
+        _add_pack,
+        _add_leaks,
+        _add_train,
+        _add_runs,
+        _add_using,
+    ):
         part(add)
     return parser
 

@@ -12,12 +12,22 @@ import pytest
 from jaxtyping import install_import_hook
 
 SHAPES_CHECKED = """
+    data_tools.auditing.convention_evidence data_tools.auditing.coverage data_tools.auditing.distances
+    data_tools.auditing.duplicates data_tools.auditing.finger_rotations data_tools.auditing.hand_examples
+    data_tools.auditing.joint_limits data_tools.auditing.live_frames data_tools.auditing.pose_statistics
+    data_tools.auditing.sequence_sums data_tools.auditing.suspects data_tools.auditing.turning_points
     data_tools.hand_mean data_tools.hand_model data_tools.packing data_tools.pose_layout data_tools.rotations
-    data_tools.splits data_tools.mixing.apportion data_tools.mixing.dealing data_tools.mixing.drawing
+    data_tools.foreign_splits data_tools.leak_report data_tools.splits
+    data_tools.mixing.allocation data_tools.mixing.apportion data_tools.mixing.dealing data_tools.mixing.drawing
     data_tools.readers.amass_smplh data_tools.readers.amass_smplx data_tools.readers.consolidated
+    data_tools.hand_pca data_tools.readers.dexycb data_tools.readers.frame_clock data_tools.readers.hot3d
+    data_tools.readers.interhand data_tools.readers.oakink2 data_tools.readers.streamed_reader data_tools.readers.ubody
     data_tools.readers.npz_members data_tools.readers.npz_reader data_tools.readers.reader
     data_tools.scanning.boundaries data_tools.scanning.dead_hands data_tools.scanning.file_scan
     data_tools.scanning.sequence_tally
+    handprior_viz.audit_report.dataset_pairs handprior_viz.audit_report.distance_map
+    handprior_viz.audit_report.hand_pictures handprior_viz.audit_report.histogram_plots
+    handprior_viz.audit_report.joint_histograms
     handprior_viz.backdrop handprior_viz.joint_angles handprior_viz.lighting handprior_viz.occlusion
     handprior_viz.smooth_mesh handprior_viz.soft_raster
     training.prior training.priors

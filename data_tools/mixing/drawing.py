@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt32
 
 from data_tools.catalog import Catalog
 from data_tools.mix import MixPlan
@@ -33,22 +33,24 @@ def draw(catalog: Catalog, plan: MixPlan, seed: int | None = None) -> pl.DataFra
     """
     if plan.catalog_fingerprint != catalog.fingerprint:
         raise ValueError("the plan was made for another catalog; plan again")
+    if not plan.given.any():
+        raise ValueError("the mix takes no frames: " + ("; ".join(plan.shortfalls) or "nothing is asked for"))
     seed = plan.mix.seed if seed is None else seed
-    stock = availability(catalog, plan.mix.splits)
+    stock = availability(catalog, plan.mix.splits, plan.mix.exclude_flags)
     cell = stock.spans[:, 0] * len(stock.splits) + stock.spans[:, 1]
     edges = np.searchsorted(cell, np.arange(len(stock.datasets) * len(stock.splits) + 1))
-    rows, frames, cells = [], [], []
-    for split in range(len(stock.splits)):
-        for dataset, name in enumerate(stock.datasets):
-            count = int(plan.given[dataset, split])
-            if count:
-                index = dataset * len(stock.splits) + split
-                spans = stock.spans[edges[index] : edges[index + 1], 2:]
-                row, frame = _draw_spans(spans, count, _generator(seed, name, stock.splits[split]))
-                rows.append(row)
-                frames.append(frame)
-                cells.append(np.full(count, index))
-    return _table(catalog, plan, np.concatenate(rows), np.concatenate(frames), np.concatenate(cells))
+    # In the order of the table: split by split, and in each dataset by dataset.
+    counts = plan.given.T.ravel()
+    stops = np.cumsum(counts)
+    rows, frames = np.empty(stops[-1], np.uint32), np.empty(stops[-1], np.int64)
+    for place in np.flatnonzero(counts).tolist():
+        split, dataset = divmod(place, len(stock.datasets))
+        index = dataset * len(stock.splits) + split
+        spans = stock.spans[edges[index] : edges[index + 1], 2:]
+        part = slice(int(stops[place] - counts[place]), int(stops[place]))
+        generator = _generator(seed, stock.datasets[dataset], stock.splits[split])
+        _draw_spans(spans, generator, rows[part], frames[part])
+    return _table(catalog, plan, rows, frames, counts)
 
 
 def spread(available: int, wanted: int, generator: np.random.Generator) -> Int64[np.ndarray, "wanted"]:
@@ -57,9 +59,15 @@ def spread(available: int, wanted: int, generator: np.random.Generator) -> Int64
     If more are wanted than there are, every position comes as often as it fits, and the rest is spread.
     """
     whole, rest = divmod(wanted, available)
-    edges = np.arange(rest + 1, dtype=np.int64) * available // max(rest, 1)
-    widths = np.diff(edges)
-    chosen = edges[:-1] + np.minimum((generator.random(rest) * widths).astype(np.int64), widths - 1)
+    edges = np.arange(rest + 1, dtype=np.int64)
+    edges *= available
+    edges //= max(rest, 1)
+    widths, places = np.diff(edges), generator.random(rest)
+    places *= widths
+    chosen = places.astype(np.int64)
+    widths -= 1
+    np.minimum(chosen, widths, out=chosen)
+    chosen += edges[:-1]
     if not whole:
         return chosen
     return np.sort(np.concatenate([np.repeat(np.arange(available, dtype=np.int64), whole), chosen]))
@@ -73,38 +81,44 @@ def _generator(seed: int, dataset: str, split: str) -> np.random.Generator:
 
 
 def _draw_spans(
-    spans: Int64[np.ndarray, "spans 3"], count: int, generator: np.random.Generator
-) -> tuple[Int64[np.ndarray, "count"], Int64[np.ndarray, "count"]]:
-    """Draw from spans (row of the catalog, first frame, frame after the last): the rows and frames chosen."""
+    spans: Int64[np.ndarray, "spans 3"],
+    generator: np.random.Generator,
+    rows: UInt32[np.ndarray, "count"],
+    frames: Int64[np.ndarray, "count"],
+) -> None:
+    """Fill ``rows`` and ``frames`` from spans: row of the catalog, first frame, frame after the last."""
     ends = np.cumsum(spans[:, 2] - spans[:, 1])
-    chosen = spread(int(ends[-1]), count, generator)
+    chosen = spread(int(ends[-1]), len(frames), generator)
     per_span = np.diff(np.searchsorted(chosen, ends), prepend=0)
-    shift = spans[:, 2] - ends
-    return np.repeat(spans[:, 0], per_span), chosen + np.repeat(shift, per_span)
+    np.add(chosen, np.repeat(spans[:, 2] - ends, per_span), out=frames)
+    rows[:] = np.repeat(spans[:, 0].astype(np.uint32), per_span)
 
 
 def _table(
     catalog: Catalog,
     plan: MixPlan,
-    rows: Int64[np.ndarray, "frames"],
+    rows: UInt32[np.ndarray, "frames"],
     frames: Int64[np.ndarray, "frames"],
-    cells: Int64[np.ndarray, "frames"],
+    counts: Int64[np.ndarray, "cells"],
 ) -> pl.DataFrame:
-    dataset, split = np.divmod(cells, len(plan.splits))
-    sequences = catalog.sequences
+    split, dataset = (codes.astype(np.uint32) for codes in np.divmod(np.arange(len(counts)), len(plan.datasets)))
+    sequences, sequence = catalog.sequences, pl.Series(rows)
 
-    # Names as codes: a row then takes bytes where strings would take hundreds.
-    def named(names: pl.Series | tuple[str, ...], codes: np.ndarray) -> pl.Series:
+    # Names as codes, of four bytes in a row: strings would take hundreds.
+    def named(names: pl.Series | tuple[str, ...], codes: pl.Series) -> pl.Series:
         return pl.Series(names, dtype=pl.String).cast(pl.Categorical).gather(codes)
+
+    def by_cell(names: tuple[str, ...], codes: UInt32[np.ndarray, "cells"]) -> pl.Series:
+        return named(names, pl.Series(np.repeat(codes, counts)))
 
     return pl.DataFrame(
         {
-            "dataset": named(plan.datasets, dataset),
-            "sequence": named(sequences["sequence"], rows),
-            "path": named(sequences["path"], rows),
+            "dataset": by_cell(plan.datasets, dataset),
+            "sequence": named(sequences["sequence"], sequence),
+            "path": named(sequences["path"], sequence),
             "frame": frames,
-            "tier": named(plan.tiers, dataset),
-            "split": named(plan.splits, split),
-            "subject": named(sequences["subject"], rows),
+            "tier": by_cell(plan.tiers, dataset),
+            "split": by_cell(plan.splits, split),
+            "subject": named(sequences["subject"], sequence),
         }
     )

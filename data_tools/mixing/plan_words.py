@@ -42,7 +42,32 @@ def explain(
             words.append(f"as asked, its frames repeated {got[row] / max(int(limits[row].sum()), 1):.1f} times")
         else:
             words.append("as asked")
+        words[-1] += _about_target(mix, stock.datasets[row], int(want[row]), tier) + _about_flags(stock, row)
     return tuple(words)
+
+
+def nothing_usable(stock: Availability) -> str:
+    """Say that no dataset has a frame to give, and why."""
+    names = f"{len(stock.datasets)} datasets ({', '.join(stock.datasets[:5])})"
+    if stock.excluded.any():
+        flags = ", ".join(stock.exclude_flags)
+        return f"no usable frames in any of {names}: exclude_flags ({flags}) leaves nothing; take a flag out"
+    return f"no usable frames in any of {names}: every hand is dead, invalid or NaN; `handprior scan` says which"
+
+
+def _about_target(mix: Mix, dataset: str, want: int, tier: str) -> str:
+    target = mix.target(dataset)
+    if target is None or tier == EXCLUDE:
+        return ""
+    return ": its target" if want == target else f": its target of {target:,} lowered to what its tier asks for"
+
+
+def _about_flags(stock: Availability, row: int) -> str:
+    lost = int(stock.excluded[row])
+    if not lost:
+        return ""
+    flags = [flag for flag in stock.exclude_flags if flag in stock.flags[row]]
+    return f"; {lost:,} usable frames left out: {_listed(flags, _NAMED)}"
 
 
 def _cause(
@@ -56,6 +81,8 @@ def _cause(
     frames, usable, cap = int(stock.frames[row]), int(stock.usable[row]), mix.limits(stock.datasets[row])[1]
     if cap is not None and int(limits[row].sum()) <= cap < usable:
         return f"held at its cap of {cap:,}"
+    if stock.excluded[row] and usable <= want.sum():
+        return f"only {usable:,} usable frames"
     if usable < frames and usable <= want.sum():
         dead = any(flag.startswith(DEAD.split()[0]) for flag in stock.flags[row])
         return f"{'dead hands' if dead else 'unusable hands'}, {usable:,} of {frames:,} frames usable"
@@ -100,6 +127,39 @@ def unknown_means(stock: Availability) -> tuple[str, ...]:
         f"nobody says whether the mean hand is inside the values of {_listed(names, 8)}: taken as incl; "
         "`hand_mean` in handprior.yaml beside the data can say so",
     )
+
+
+def mixed_means(stock: Availability, given: Int64[np.ndarray, "datasets splits"]) -> tuple[str, ...]:
+    """Say why the chosen datasets cannot be put together: some lack a mean hand that nobody knows, others hold it."""
+    if stock.mean_known:
+        return ()
+    used = [row for row in range(len(stock.datasets)) if given[row].sum()]
+    lacking = [stock.datasets[row] for row in used if "rel" in stock.conventions[row]]
+    holding = [stock.datasets[row] for row in used if {"incl", "unknown"} & set(stock.conventions[row])]
+    if not lacking:
+        return ()
+    what = f"{MIXED}; {_listed(holding, _NAMED)} with it inside, and the two" if holding else f"{MIXED}, and they"
+    return (
+        f"{_listed(lacking, _NAMED)}: {what} cannot be packed{' together' if holding else ''}; set SMPLX_MODEL_PATH "
+        "to the model file and scan again, or give its 90 numbers as `hands_mean` in handprior.yaml beside the data",
+    )
+
+
+MIXED = "hands are stored relative to a mean hand that is not known"
+"""What the line of :func:`mixed_means` says."""
+
+
+def missing_targets(stock: Availability, mix: Mix, tiers: tuple[str, ...]) -> tuple[str, ...]:
+    """Say which datasets have a target and can give nothing: not in the data, or in a tier that gets no share."""
+    lines = []
+    for name, frames in mix.targets.items():
+        if not frames or any(letter in name for letter in "*?["):
+            continue
+        if name not in stock.datasets:
+            lines.append(f"{name} has a target of {frames:,} and is not in the data")
+        elif not mix.shares.get(tiers[stock.datasets.index(name)]):
+            lines.append(f"{name} has a target of {frames:,}, and its tier no share")
+    return tuple(lines)
 
 
 def missing_members(stock: Availability, mix: Mix) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from data_tools.pose_layout import COLUMNS
 from data_tools.readers.npz_members import Member
 from data_tools.readers.npz_reader import Layout, NpzReader, Part, columns, frame_rate, needed
+from data_tools.readers.reader import FormatFacts
 
 _COLUMNS = {
     "global_orient": slice(0, 3),
@@ -24,6 +25,9 @@ class AmassSmplh(NpzReader):
     """
 
     format = "amass-smplh"
+    facts = FormatFacts("*_poses.npz: poses (frames, 156)", "incl", "in the file", "nghorbani/amass")
+    subject_folder = r".+"
+    no_motion = ("shape.npz",)
 
     def is_mine(self, members: dict[str, Member]) -> bool:
         return "poses" in members and members["poses"].shape[1:] in ((156,), (52, 3))

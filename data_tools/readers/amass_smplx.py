@@ -8,6 +8,8 @@ from data_tools.pose_layout import COLUMNS, HANDS_COLUMNS, POSE_DIM
 from data_tools.readers.amass_smplh import FPS_KEYS
 from data_tools.readers.npz_members import Member
 from data_tools.readers.npz_reader import Layout, NpzReader, Part, columns, frame_rate, needed
+from data_tools.readers.reader import FormatFacts
+from data_tools.sequence import HandMean
 
 _SPLIT = {
     "pose_hand": HANDS_COLUMNS,
@@ -18,24 +20,30 @@ _SPLIT = {
 }
 
 
+def is_whole_smplx(members: dict[str, Member]) -> bool:
+    """Tell whether an .npz holds ``poses`` of 165 columns, as AMASS SMPL-X, BEDLAM and BEAT2 do."""
+    return "poses" in members and members["poses"].shape[1:] in ((POSE_DIM,), (POSE_DIM // 3, 3))
+
+
 class AmassSmplx(NpzReader):
     """AMASS in its SMPL-X release (MoSh++ stage ii): columns as ours, mean hand inside.
 
-    Source: nghorbani/moshpp, ``src/moshpp/mosh_head.py``. BEDLAM and BEAT2 use the same arrays; BEAT2's hands are
-    stored without the mean, which ``handprior.yaml`` must say.
+    Source: nghorbani/moshpp, ``src/moshpp/mosh_head.py``. What tells AMASS from BEDLAM and BEAT2, which hold the same
+    ``poses``, is that it also holds them in parts, or names its model (``surface_model_type``).
     """
 
     format = "amass-smplx"
+    subject_folder = r".+"
+    no_motion = ("*_stagei.npz",)
+    facts = FormatFacts("*_stageii.npz: poses (frames, 165)", "incl", "in the file", "nghorbani/moshpp")
 
     def is_mine(self, members: dict[str, Member]) -> bool:
-        whole = "poses" in members and members["poses"].shape[1:] in ((POSE_DIM,), (POSE_DIM // 3, 3))
-        return whole or "pose_hand" in members
+        return "pose_hand" in members or (is_whole_smplx(members) and "surface_model_type" in members)
 
     def layout(self, path: Path, members: dict[str, Member]) -> Layout:
         fps = frame_rate(path, members, FPS_KEYS)
         if "poses" in members and "pose_hand" not in members:
-            columns(path, members["poses"], POSE_DIM)
-            return Layout((Part(members["poses"], slice(None), slice(None)),), "incl", has_body=True, fps=fps)
+            return whole_smplx(path, members, "incl", fps)
         needed(path, members, "pose_hand")
         parts = []
         for key, target in _SPLIT.items():
@@ -43,3 +51,10 @@ class AmassSmplx(NpzReader):
                 columns(path, members[key], target.stop - target.start)
                 parts.append(Part(members[key], slice(None), target))
         return Layout(tuple(parts), "incl", has_body="pose_body" in members, fps=fps)
+
+
+def whole_smplx(path: Path, members: dict[str, Member], hand_mean: HandMean, fps: float | None) -> Layout:
+    """Lay out ``poses`` of 165 columns, which stand as ours do."""
+    poses = needed(path, members, "poses")
+    columns(path, poses, POSE_DIM)
+    return Layout((Part(poses, slice(None), slice(None)),), hand_mean, has_body=True, fps=fps)

@@ -8,7 +8,7 @@ from pathlib import Path
 from data_tools.pose_layout import COLUMNS
 from data_tools.readers.npz_members import Member
 from data_tools.readers.npz_reader import Layout, NpzReader, Part, columns, frame_rate, needed
-from data_tools.readers.reader import Place
+from data_tools.readers.reader import FormatFacts, Place
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +33,15 @@ class Consolidated(NpzReader):
     """
 
     format = "consolidated"
+    facts = FormatFacts("NAME.npz: lhand_pose, rhand_pose", "unknown", "not in the file", "keniel123/smplx-pose-priors")
     one_recording_per_file = False
 
     def is_mine(self, members: dict[str, Member]) -> bool:
-        return any(_find(members, part) for part in ("left_hand_pose", "right_hand_pose"))
+        found = [_find(members, part) for part in ("left_hand_pose", "right_hand_pose")]
+        # Matrices are of another format.
+        return any(found) and not any(
+            member and len(member.shape) > 2 and member.shape[-2:] == (3, 3) for member in found
+        )
 
     def layout(self, path: Path, members: dict[str, Member]) -> Layout:
         parts = []

@@ -7,6 +7,7 @@ arrays are pickles and are never opened.
 
 from __future__ import annotations
 
+import io
 import math
 import zipfile
 import zlib
@@ -21,10 +22,13 @@ import numpy as np
 from jaxtyping import Shaped
 
 from data_tools.readers.reader import UnreadableFile
+from data_tools.readers.zip_directory import open_zip
 
 _LOCAL_HEADER = 30  # bytes of a zip local file header before its name and extra field
+_MAX_HEADER_BYTES = 1 << 16  # of an .npy; numpy itself reads no more than 10,000 characters
 _MAX_SMALL_BYTES = 1 << 20
-_MAX_WHOLE_BYTES = 1 << 31
+_SKIPPED_BYTES = 1 << 20  # of a stream that is passed over, at a time
+_MAX_WHOLE_BYTES = 1 << 29
 _MAX_MEMBER_BYTES = 1 << 36  # 64 GiB: 180 million pairs of hands; more in one file is a zip bomb
 
 
@@ -75,7 +79,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise UnreadableFile(path, f"damaged or incomplete .npz ({error}); copy it again from its source") from error
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         raise UnreadableFile(path, f"cannot be opened ({error.strerror})") from error
-    except (OSError, ValueError, RuntimeError, NotImplementedError, SyntaxError, OverflowError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError, SyntaxError, OverflowError, MemoryError) as error:
         text = " ".join(str(error).split())[:200]
         raise UnreadableFile(path, f"cannot be read as .npz ({text})") from error
 
@@ -99,7 +103,7 @@ def list_members(path: Path) -> dict[str, Member]:
 
 @lru_cache(maxsize=16)  # every reader that is asked whether a file is its own looks at the same headers
 def _list_members(path: Path, size: int, _: int) -> dict[str, Member]:
-    with _explained(path), zipfile.ZipFile(path) as archive, path.open("rb") as raw:
+    with _explained(path), open_zip(path) as archive, path.open("rb") as raw:
         members = (
             _member(path, archive, info, raw, size) for info in archive.infolist() if info.filename.endswith(".npy")
         )
@@ -108,15 +112,7 @@ def _list_members(path: Path, size: int, _: int) -> dict[str, Member]:
 
 def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, raw: IO[bytes], size: int) -> Member:
     with archive.open(info) as stream:
-        version = np.lib.format.read_magic(stream)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read_header is None:
-            raise UnreadableFile(path, f"{info.filename} is in .npy format {version}, expected 1.0 or 2.0")
-        shape, column_major, dtype = read_header(stream)
-        data_start = stream.tell()
+        shape, column_major, dtype, data_start = _header(path, info.filename, stream)
     promised = data_start + math.prod(shape) * dtype.itemsize
     if not dtype.hasobject and (promised != info.file_size or any(length < 0 for length in shape)):
         raise UnreadableFile(
@@ -133,6 +129,25 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, raw: IO
         if offset + info.file_size - data_start > size:
             raise UnreadableFile(path, f"{info.filename} ends beyond the end of the file: it is truncated")
     return Member(path, info.filename.removesuffix(".npy"), tuple(shape), dtype, bool(column_major), data_start, offset)
+
+
+def _header(path: Path, name: str, stream: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Read the header of an .npy: shape, whether column-major, type, and where the data begin."""
+    head = stream.read(12)
+    version = np.lib.format.read_magic(io.BytesIO(head))
+    if version == (1, 0):
+        length, start, read = int.from_bytes(head[8:10], "little"), 10, np.lib.format.read_array_header_1_0
+    elif version == (2, 0):
+        length, start, read = int.from_bytes(head[8:12], "little"), 12, np.lib.format.read_array_header_2_0
+    else:
+        raise UnreadableFile(path, f"{name} is in .npy format {version}, expected 1.0 or 2.0")
+    if length > _MAX_HEADER_BYTES:
+        raise UnreadableFile(path, f"{name} has a header of {length} bytes; that of an array has a few hundred")
+    text = io.BytesIO(head[8:] + stream.read(start + length - len(head)))
+    shape, column_major, dtype = read(text)
+    if not dtype.itemsize and math.prod(shape) > _MAX_SMALL_BYTES:
+        raise UnreadableFile(path, f"the header of {name} promises {shape} of nothing; it lies")
+    return shape, column_major, dtype, start + length
 
 
 def read_small(member: Member) -> Shaped[np.ndarray, "..."]:
@@ -168,7 +183,7 @@ class RowStream:
     def __enter__(self) -> RowStream:
         with _explained(self.member.path):
             if self.member.offset is None:
-                self._archive = zipfile.ZipFile(self.member.path)
+                self._archive = open_zip(self.member.path)
                 self._file: IO[bytes] = self._archive.open(f"{self.member.name}.npy")
                 self._exactly(self.member.data_start)
             else:
@@ -201,8 +216,10 @@ class RowStream:
         """Pass over the next rows; free of charge where the member is stored."""
         rows = min(rows, self.member.shape[0] - self.position)
         if self.member.offset is None and self._block is None:
+            left = rows * self.member.row_bytes
             with _explained(self.member.path):
-                self._exactly(rows * self.member.row_bytes)
+                while left:
+                    left -= len(self._exactly(min(left, _SKIPPED_BYTES)))
         self.position += rows
 
     def everything(self) -> Shaped[np.ndarray, "..."]:

@@ -12,9 +12,13 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64
 
 from data_tools.pose_layout import HANDS_COLUMNS, POSE_DIM
+from data_tools.readers.container import container_of
 from data_tools.readers.npz_members import Member, RowStream, list_members, read_small
 from data_tools.readers.reader import CHUNK_FRAMES, Reader, UnreadableFile
 from data_tools.sequence import HandMean, PoseSequence
+
+_PICK_FRAMES = 4_096
+"""Frames that are picked together: 3 MB, which the allocator hands out again and again."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,16 @@ class NpzReader(Reader):
         """Say where the pose's parts lie; raises :class:`UnreadableFile` where a shape or type is wrong."""
 
     def recognises(self, path: Path) -> bool:
-        if path.suffix.lower() not in self.suffixes:
+        if container_of(path) not in self.containers:
             return False
         try:
-            return self.is_mine(list_members(path))
+            return self.is_mine(self.members(path))
         except UnreadableFile:
             return False
+
+    def members(self, path: Path) -> dict[str, Member]:
+        """Read the headers of the file's arrays, by key."""
+        return list_members(path)
 
     def frames(self, path: Path) -> int:
         return self._checked_layout(path).frames
@@ -88,23 +96,27 @@ class NpzReader(Reader):
         layout = self._checked_layout(path)
         if hands_only:
             hands = (part for part in layout.parts if part.target.indices(POSE_DIM)[1] > HANDS_COLUMNS.start)
-            layout = replace(layout, parts=tuple(hands), image_id=None)
+            layout = replace(layout, parts=tuple(hands))
         if len(frames) and (frames[0] < 0 or frames[-1] >= layout.frames or (np.diff(frames) < 0).any()):
             raise ValueError(f"{path}: frames to pick must ascend within its {layout.frames} frames")
+        low = position = 0
         with ExitStack() as stack:
             streams = _open_streams(stack, layout)
-            for start in range(0, layout.frames, CHUNK_FRAMES):
-                count = min(CHUNK_FRAMES, layout.frames - start)
-                low, high = np.searchsorted(frames, [start, start + count])
-                if low == high:
-                    for stream in streams.values():
-                        stream.skip(count)
-                    continue
-                chosen = frames[low:high]
-                yield self._span(path, root, layout, _read(streams, count), chosen - start, chosen)
+            while low < len(frames):
+                start = int(frames[low])
+                high = min(low + _PICK_FRAMES, int(np.searchsorted(frames, start + CHUNK_FRAMES)))
+                high = int(np.searchsorted(frames, frames[high - 1], side="right"))  # the same frame, repeated
+                chosen, count = frames[low:high], int(frames[high - 1]) + 1 - start
+                for stream in streams.values():
+                    stream.skip(start - position)
+                # All frames of a stretch are copied as they lie, which is quicker than one by one.
+                whole = count == len(chosen) and chosen[-1] > chosen[0] and (np.diff(chosen) == 1).all()
+                rows = slice(None) if whole else chosen - start
+                yield self._span(path, root, layout, _read(streams, count), rows, chosen)
+                low, position = high, start + count
 
     def _checked_layout(self, path: Path) -> Layout:
-        members = list_members(path)
+        members = self.members(path)
         layout = self.layout(path, members)
         first = layout.parts[0].member
         for part in layout.parts:

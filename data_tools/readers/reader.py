@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Int64
 
-from data_tools.sequence import PoseSequence
+from data_tools.sequence import HandMean, PoseSequence
 
 CHUNK_FRAMES = 65_536
 """Frames per chunk unless the caller says otherwise: 43 MB of float32 poses."""
@@ -38,12 +39,29 @@ class Place:
     Attributes:
         dataset: The first folder below the data folder; the data folder itself for a file that lies in it.
         name: The file's path inside its dataset, without its suffix.
-        subject: The second folder, where there is one.
+        subject: The folder that stands for a person, where there is one.
     """
 
     dataset: str
     name: str
     subject: str | None
+
+
+@dataclass(frozen=True)
+class FormatFacts:
+    """What a list of formats says about one of them.
+
+    Attributes:
+        files: Which files of a release these are, and what is in them.
+        hand_mean: Whether the mean hand is inside the values, as the format has it.
+        fps: Where the frame rate comes from, or what it is.
+        source: Where this was read, as owner/repository.
+    """
+
+    files: str
+    hand_mean: HandMean
+    fps: str
+    source: str
 
 
 class Reader(ABC):
@@ -55,17 +73,42 @@ class Reader(ABC):
 
     Attributes:
         format: The name that ``--format`` takes.
+        facts: What is worth knowing before reading, for the list of formats.
         suffixes: File suffixes worth opening, lower case.
+        containers: Kinds of files that may be of this format, see :func:`~data_tools.readers.container.container_of`.
         one_recording_per_file: Whether a file is one continuous recording; if not, its sequences are found.
+        needs_components: Whether hands are decoded with the principal components of the user's model file.
+        no_motion: Patterns of the names of files that lie beside these recordings and hold no motion.
+        sidecars: Names of files beside a recording that change what is read from it.
+        subject_folder: Pattern of the folders that stand for a person.
+        recording_folder: Pattern of the folders of one recording each: no such folder is a dataset of its own.
     """
 
     format: ClassVar[str]
+    facts: ClassVar[FormatFacts]
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)
+    containers: ClassVar[frozenset[str]] = frozenset({"npz", "npz of objects"})
     one_recording_per_file: ClassVar[bool] = True
+    needs_components: ClassVar[bool] = False
+    no_motion: ClassVar[tuple[str, ...]] = ()
+    sidecars: ClassVar[tuple[str, ...]] = ()
+    subject_folder: ClassVar[str] = r"s\d+|[Ss]ubject[-_ ]?\d+|P\d+"
+    recording_folder: ClassVar[str] = r"(?!)"
 
     @abstractmethod
     def recognises(self, path: Path) -> bool:
         """Tell from a file's content, cheaply, whether this reader is for it. Never raises on a foreign file."""
+
+    def claims_folder(self, folder: Path, names: Sequence[str]) -> bool:
+        """Tell from the names in a folder whether the folder itself is one recording, a file per frame or camera.
+
+        Such a folder is then read as if it were a file, and its files are not looked at one by one.
+        """
+        return False
+
+    def read_from(self, path: Path) -> Sequence[Path]:
+        """Name every file that a recording is read from: for a folder those of its files that matter."""
+        return [path]
 
     @abstractmethod
     def frames(self, path: Path) -> int:
@@ -115,7 +158,13 @@ class Reader(ABC):
         parts = path.relative_to(root).with_suffix("").parts
         if len(parts) == 1:
             return Place(dataset=root.resolve().name or "data", name=parts[0], subject=None)
-        return Place(parts[0], "/".join(parts[1:]), parts[1] if len(parts) > 2 else None)
+        if len(parts) == 2 and re.fullmatch(self.recording_folder, parts[0]):
+            return Place(root.resolve().name or "data", "/".join(parts), self.subject_of(parts[:1]))
+        return Place(parts[0], "/".join(parts[1:]), self.subject_of(parts[1:-1]))
+
+    def subject_of(self, folders: tuple[str, ...]) -> str | None:
+        """Name who moved from the folders between the dataset's and the file, where the release is laid out so."""
+        return next((name for name in folders if re.fullmatch(self.subject_folder, name)), None)
 
 
 def take(sequence: PoseSequence, rows: Int64[np.ndarray, "rows"] | slice) -> PoseSequence:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-from data_tools.readers import READERS
-
-
-def _holds_no_motion(name: str) -> bool:
-    """Tell AMASS's body shapes and calibration stage, which lie beside the motion; only by their whole names."""
-    return name == "shape.npz" or name.endswith("_stagei.npz")
+from data_tools.readers import READERS, Reader, reader_named
 
 
 @dataclass(frozen=True)
@@ -27,11 +24,14 @@ class Rejected:
     reason: str
 
 
-def find_files(data: Path) -> tuple[Path, list[Path], list[Rejected]]:
-    """List the files that may hold poses, in a fixed order.
+def find_files(data: Path, format: str | None = None) -> tuple[Path, list[Path], list[Rejected]]:
+    """List the files that may hold poses, in a fixed order; a folder that is one recording counts as a file.
+
+    What a format is known to keep beside its recordings (body shapes, cameras) is passed over without a word.
 
     Args:
         data: A folder, or one file.
+        format: Look for files of this format only.
 
     Returns:
         The data folder that names datasets, the files, and what could not be reached. Links are followed, once.
@@ -39,55 +39,79 @@ def find_files(data: Path) -> tuple[Path, list[Path], list[Rejected]]:
     Raises:
         FileNotFoundError: Nothing there, or nothing that could hold poses.
     """
-    suffixes = sorted({suffix for reader in READERS for suffix in reader.suffixes})
+    readers = READERS if format is None else (reader_named(format),)
     if data.is_file():
         return data.parent, [data], []
     if not data.exists():
         raise FileNotFoundError(f"{data}: no such file or folder; give the folder that holds your motion files")
-    files: list[Path] = []
-    rejected: list[Rejected] = []
-    _walk(data, data, {}, tuple(suffixes), files, rejected)
-    if not files:
-        unreachable = f" ({rejected[0].path}: {rejected[0].reason})" if rejected else ""
+    if _is_recording(data, sorted(entry.name for entry in os.scandir(data)), readers):
+        data = data.resolve()
+        return data.parent, [data], []
+    walk = _Walk(data, readers)
+    walk.descend(data, {})
+    if not walk.files:
+        unreachable = f" ({walk.rejected[0].path}: {walk.rejected[0].reason})" if walk.rejected else ""
+        kinds = " or ".join(walk.suffixes) or "recording"
         raise FileNotFoundError(
-            f"{data}: no {' or '.join(suffixes)} files with motion in this folder or below{unreachable}; "
-            "expected NAME.npz per dataset, or AMASS's folders"
+            f"{data}: no {kinds} files with motion in this folder or below{unreachable}; "
+            "expected NAME.npz per dataset, or the folders of a release (`handprior formats` lists them)"
         )
-    return data, files, rejected
+    return data, walk.files, walk.rejected
 
 
-def _walk(
-    folder: Path,
-    root: Path,
-    above: dict[tuple[int, int], Path],
-    suffixes: tuple[str, ...],
-    files: list[Path],
-    rejected: list[Rejected],
-) -> None:
-    name = folder.relative_to(root).as_posix()
-    try:
-        status = folder.stat()
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        rejected.append(Rejected(name, f"cannot be opened ({error.strerror})"))
-        return
-    identity = (status.st_dev, status.st_ino)
-    if identity in above:
-        rejected.append(Rejected(name, f"links back to {above[identity].relative_to(root).as_posix()} above it"))
-        return
-    above = {**above, identity: folder}
-    for entry in entries:
-        path = folder / entry.name
-        if entry.name.startswith("."):
-            continue
-        if path.is_dir():
-            _walk(path, root, above, suffixes, files, rejected)
-        elif entry.name.lower().endswith(suffixes) and not _holds_no_motion(entry.name):
-            reason = _why_not(path)
-            if reason is None:
-                files.append(path)
-            else:
-                rejected.append(Rejected(ascii(path.relative_to(root).as_posix())[1:-1], reason))
+def _is_recording(folder: Path, names: Sequence[str], readers: Sequence[Reader]) -> bool:
+    return any(reader.claims_folder(folder, names) for reader in readers)
+
+
+@dataclass
+class _Walk:
+    """One walk through a data folder: what it found, and what it could not reach."""
+
+    root: Path
+    readers: Sequence[Reader]
+    files: list[Path] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.suffixes = tuple(sorted({suffix for reader in self.readers for suffix in reader.suffixes}))
+        self._no_motion = {pattern for reader in READERS for pattern in reader.no_motion}
+
+    def descend(self, folder: Path, above: dict[tuple[int, int], Path]) -> None:
+        """Look at a folder and those below it; ``above`` are the folders on the way, by device and inode."""
+        name = folder.relative_to(self.root).as_posix()
+        try:
+            status = folder.stat()
+            names = sorted(entry.name for entry in os.scandir(folder))
+        except OSError as error:
+            self.rejected.append(Rejected(name, f"cannot be opened ({error.strerror})"))
+            return
+        identity = (status.st_dev, status.st_ino)
+        if identity in above:
+            place = above[identity].relative_to(self.root).as_posix()
+            self.rejected.append(Rejected(name, f"links back to {place} above it"))
+            return
+        if above and _is_recording(folder, names, self.readers):
+            self.files.append(folder)
+            return
+        for entry in names:
+            path = folder / entry
+            if entry.startswith("."):
+                continue
+            if path.is_dir():
+                self.descend(path, {**above, identity: folder})
+            elif entry.lower().endswith(self.suffixes) and not self._holds_no_motion(entry):
+                self._take(path)
+
+    def _take(self, path: Path) -> None:
+        reason = _why_not(path)
+        if reason is None:
+            self.files.append(path)
+        else:
+            self.rejected.append(Rejected(ascii(path.relative_to(self.root).as_posix())[1:-1], reason))
+
+    def _holds_no_motion(self, name: str) -> bool:
+        """Tell what formats keep beside the motion, such as AMASS's body shapes; only by their whole names."""
+        return any(fnmatchcase(name, pattern) for pattern in self._no_motion)
 
 
 def _why_not(path: Path) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float, Float32
 
 from data_tools.dataset_notes import DatasetNotes
 from data_tools.pose_layout import HANDS_COLUMNS
@@ -28,15 +28,19 @@ from data_tools.sequence import HandMean, PoseSequence
 CHUNK_FRAMES = 8_192
 """Frames judged at once: small enough for the processor's cache."""
 
+STILL = ("still_left", "still_right")
+"""Columns with the 45 numbers of a hand that never moves: what a mean hand can be learnt from; not in the catalog."""
+
 _ORDER = (
     *("dataset", "sequence", "path", "format", "start", "stop", "frames", "fps", "subject", "hand_mean", "has_body"),
     *("usable_frames", "live_left", "live_right", "usable_spans", "content_hash", "constant_left", "constant_right"),
     *FAULT_COUNTS,
+    *STILL,
 )
 
 
 @dataclass(frozen=True)
-class _Window:
+class Window:
     """Consecutive frames, of which ``low`` to ``high`` are to be judged and the others are context."""
 
     span: PoseSequence
@@ -44,7 +48,7 @@ class _Window:
     high: int
 
 
-def windows(chunks: Iterable[PoseSequence], reach: int) -> Iterator[_Window]:
+def windows(chunks: Iterable[PoseSequence], reach: int) -> Iterator[Window]:
     """Cut a stream of chunks into windows in which each judged frame sees ``reach`` frames to either side.
 
     Windows are shorter only at the ends of the stream, wherever the chunks end.
@@ -54,11 +58,11 @@ def windows(chunks: Iterable[PoseSequence], reach: int) -> Iterator[_Window]:
         span = chunk if span is None else join([span, chunk])
         high = len(span) - reach
         if high > low:
-            yield _Window(span, low, high)
+            yield Window(span, low, high)
             keep = max(high - reach, 0)
             span, low = take(span, slice(keep, None)), high - keep
     if span is not None:
-        yield _Window(span, low, len(span))
+        yield Window(span, low, len(span))
 
 
 def scan_file(
@@ -75,7 +79,8 @@ def scan_file(
 
     Returns:
         Columns dataset, sequence, path (below the data folder), format, start, stop, frames, fps, subject, hand_mean,
-        has_body, usable_frames, live_left, live_right, usable_spans, content_hash and a count per fault.
+        has_body, usable_frames, live_left, live_right, usable_spans, content_hash, a count per fault, and
+        :data:`STILL`.
 
     Raises:
         UnreadableFile: The file is damaged.
@@ -121,6 +126,7 @@ def _table(about: dict[str, Any], names: list[str], columns: dict[str, Any]) -> 
     count = len(names)
     table = {"sequence": names, **{key: [value] * count for key, value in about.items()}, **columns}
     types: dict[str, Any] = {"fps": pl.Float64, "subject": pl.String, "usable_spans": pl.List(pl.Int64)}
+    types |= dict.fromkeys(STILL, pl.List(pl.Float32))
     return pl.DataFrame({key: table[key] for key in _ORDER}, schema_overrides=types)
 
 
@@ -129,10 +135,37 @@ def _with_head(head: PoseSequence, rest: Iterator[PoseSequence]) -> Iterator[Pos
     yield from rest
 
 
-def _judge(
-    window: _Window, reader: Reader, notes: DatasetNotes, convention: HandMean, frozen_after: int
-) -> tuple[Bool[np.ndarray, "frames"], dict[str, Bool[np.ndarray, "frames"]], Float32[np.ndarray, "frames 90"]]:
-    span, kept = window.span, slice(window.low, window.high)
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A window of frames and what is to be said about each.
+
+    Attributes:
+        hands: Both hands as stored.
+        masks: By name: every fault, ``live_left`` and ``live_right``, ``usable`` (both), and ``moves_left`` and
+            ``moves_right``: whether a hand moved since the frame before.
+        moved: How far each hand moved since the frame before; infinite where nothing was recorded in between.
+        starts: Frames that begin another recording than the frame before.
+        gaps: Frames that do not follow the frame before in time.
+    """
+
+    hands: Float32[np.ndarray, "frames 90"]
+    masks: dict[str, Bool[np.ndarray, "frames"]]
+    moved: Float32[np.ndarray, "frames 2"]
+    starts: Bool[np.ndarray, "frames"]
+    gaps: Bool[np.ndarray, "frames"]
+
+
+def judge(
+    span: PoseSequence, convention: HandMean, frozen_after: int, hands_mean: Float[np.ndarray, "90"] | None
+) -> Judged:
+    """Say which hands of consecutive frames are dead and why.
+
+    Args:
+        span: The frames, with as much around the frames of interest as the rules look at.
+        convention: Mean-hand convention of the values.
+        frozen_after: From :func:`data_tools.scanning.dead_hands.frozen_frames`.
+        hands_mean: The model's mean hands, where known.
+    """
     hands = np.ascontiguousarray(span.poses[:, HANDS_COLUMNS])
     moved = movement(hands)
     starts, gaps = _interruptions(span)
@@ -142,7 +175,7 @@ def _judge(
         moved,
         frozen_after=frozen_after,
         hand_mean=convention,
-        hands_mean=None if notes.hands_mean is None else np.asarray(notes.hands_mean),
+        hands_mean=hands_mean,
         left_valid=span.left_valid,
         right_valid=span.right_valid,
     )
@@ -154,11 +187,20 @@ def _judge(
         masks[f"live_{name}"] = alive(masks, name)
         masks[f"moves_{name}"] = (moved[:, side] > UNCHANGED) & ~beside_nan & ~gaps
     masks["usable"] = masks["live_left"] & masks["live_right"]
+    return Judged(hands, masks, moved, starts, gaps)
+
+
+def _judge(
+    window: Window, reader: Reader, notes: DatasetNotes, convention: HandMean, frozen_after: int
+) -> tuple[Bool[np.ndarray, "frames"], dict[str, Bool[np.ndarray, "frames"]], Float32[np.ndarray, "frames 90"]]:
+    span, kept = window.span, slice(window.low, window.high)
+    mean = None if notes.hands_mean is None else np.asarray(notes.hands_mean)
+    judged = judge(span, convention, frozen_after, mean)
     if reader.one_recording_per_file or span.recording is not None:
-        cuts = starts
+        cuts = judged.starts
     else:
-        cuts = boundaries.find_cuts(span.poses, moved, span.has_body, span.image_id)
-    return cuts[kept], {name: mask[kept] for name, mask in masks.items()}, hands[kept]
+        cuts = boundaries.find_cuts(span.poses, judged.moved, span.has_body, span.image_id)
+    return cuts[kept], {name: mask[kept] for name, mask in judged.masks.items()}, judged.hands[kept]
 
 
 def _interruptions(span: PoseSequence) -> tuple[Bool[np.ndarray, "frames"], Bool[np.ndarray, "frames"]]:

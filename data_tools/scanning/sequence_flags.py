@@ -37,6 +37,10 @@ def _flags() -> dict[str, pl.Expr]:
     return flags
 
 
+FLAGS = tuple(_flags())
+"""Every flag that a sequence can have."""
+
+
 def with_flags(sequences: pl.DataFrame) -> pl.DataFrame:
     """Add the column ``flags``: a list of what is worth knowing about each sequence."""
     words = [pl.when(condition).then(pl.lit(flag)) for flag, condition in _flags().items()]

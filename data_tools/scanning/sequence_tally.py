@@ -30,6 +30,7 @@ class SequenceTally:
         self._ids: list[np.ndarray] = []
         self._spans: list[np.ndarray] = []
         self._digests: list[str] = []
+        self._first_hands: list[np.ndarray] = []
         self._hash: Any = None
 
     def add(
@@ -49,13 +50,14 @@ class SequenceTally:
         """
         starts = np.flatnonzero(cuts)
         self._starts.append(starts + first)
+        self._first_hands.append(hands[starts])
         if not cuts[0]:
             starts = np.insert(starts, 0, 0)
         ids = np.arange(len(starts)) + self._begun - (not cuts[0])
         table = np.stack([masks[name] for name in _COUNTED]).view(np.uint8)
         self._ids.append(ids)
         self._counts.append(np.add.reduceat(table, starts, axis=1, dtype=np.int64).T)
-        self._spans.append(_usable_spans(masks["usable"], starts, ids, first))
+        self._spans.append(runs_of(masks["usable"], starts, ids, first))
         self._begun = int(ids[-1]) + 1
         self._add_to_hashes(bool(cuts[0]), starts, np.ascontiguousarray(hands))
 
@@ -90,17 +92,29 @@ class SequenceTally:
             "frames": stop - start,
             "usable_frames": np.where(is_dead, 0, counts["usable"]),
             **{f"live_{side}": np.where(constant[side], 0, counts[f"live_{side}"]) for side in SIDES},
-            "usable_spans": _lists(_merged(np.concatenate(self._spans)), is_dead),
+            "usable_spans": listed(joined(np.concatenate(self._spans)), is_dead),
             "content_hash": self._digests,
             **{f"constant_{side}": constant[side] for side in SIDES},
+            **_still_hands(constant, np.concatenate(self._first_hands)),
             **{name: counts[name] for name in FAULT_COUNTS},
         }
 
 
-def _usable_spans(
+def _still_hands(
+    constant: dict[str, Bool[np.ndarray, "sequences"]], first: Float32[np.ndarray, "sequences 90"]
+) -> dict[str, list[list[float] | None]]:
+    """What the hands hold that never move, by sequence; None where they do move, and for zero and NaN."""
+    columns = {}
+    for side, hand in zip(SIDES, np.split(first, 2, axis=1), strict=True):
+        is_kept = constant[side] & np.isfinite(hand).all(axis=1) & hand.any(axis=1)
+        columns[f"still_{side}"] = [row.tolist() if kept else None for row, kept in zip(hand, is_kept, strict=True)]
+    return columns
+
+
+def runs_of(
     usable: Bool[np.ndarray, "frames"], starts: Int64[np.ndarray, "parts"], ids: Int64[np.ndarray, "parts"], first: int
 ) -> Int64[np.ndarray, "spans 3"]:
-    """Runs of usable frames inside each sequence: sequence, first frame, frame after the last."""
+    """Runs of such frames inside each sequence: sequence, first frame, frame after the last."""
     begins = usable.copy()
     begins[1:] &= ~usable[:-1]
     begins[starts] |= usable[starts]
@@ -112,7 +126,7 @@ def _usable_spans(
     return np.stack([ids[rows], begin + first, end + first], axis=1)
 
 
-def _merged(spans: Int64[np.ndarray, "spans 3"]) -> Int64[np.ndarray, "merged 3"]:
+def joined(spans: Int64[np.ndarray, "spans 3"]) -> Int64[np.ndarray, "merged 3"]:
     """Join spans of one sequence that touch: they were cut by the end of a window."""
     if not len(spans):
         return spans.reshape(0, 3)
@@ -121,7 +135,7 @@ def _merged(spans: Int64[np.ndarray, "spans 3"]) -> Int64[np.ndarray, "merged 3"
     return np.stack([spans[begins, 0], spans[begins, 1], spans[ends, 2]], axis=1)
 
 
-def _lists(spans: Int64[np.ndarray, "spans 3"], is_dead: Bool[np.ndarray, "sequences"]) -> list[list[int]]:
+def listed(spans: Int64[np.ndarray, "spans 3"], is_dead: Bool[np.ndarray, "sequences"]) -> list[list[int]]:
     """The spans of each sequence in one flat list; none for the dead."""
     spans = spans[~is_dead[spans[:, 0]]]
     flat = spans[:, 1:].ravel().tolist()

@@ -1,7 +1,25 @@
 """What each sub-command of ``handprior`` does: call one function, say the result in words, return it for ``--json``."""
 
-from handprior_viz.commands.datasets import balance, pack, scan
+from handprior_viz.commands.auditing import audit
+from handprior_viz.commands.datasets import balance, formats, pack, scan
+from handprior_viz.commands.leaks import leaks
 from handprior_viz.commands.machine import demo, doctor, lab
 from handprior_viz.commands.priors import evaluate, render, runs, sample, stop, train
 
-__all__ = ["balance", "demo", "doctor", "evaluate", "lab", "pack", "render", "runs", "sample", "scan", "stop", "train"]
+__all__ = [
+    "audit",
+    "balance",
+    "demo",
+    "doctor",
+    "evaluate",
+    "formats",
+    "lab",
+    "leaks",
+    "pack",
+    "render",
+    "runs",
+    "sample",
+    "scan",
+    "stop",
+    "train",
+]

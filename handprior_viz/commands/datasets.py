@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,6 +48,21 @@ def scan(args: argparse.Namespace) -> Result:
     return {"datasets": rows, "rejected": [{"path": r.path, "reason": r.reason} for r in catalog.rejected]}
 
 
+def formats(args: argparse.Namespace) -> Result:
+    """List the formats that can be read, with what each says of its values."""
+    from data_tools.readers import READERS
+
+    rows = [{"format": reader.format, **vars(reader.facts)} for reader in READERS]
+    print_table(
+        ["format", "mean hand", "fps", "source", "files"],
+        [[row[key] for key in ("format", "hand_mean", "fps", "source", "files")] for row in rows],
+    )
+    print("mean hand: incl is inside the values, rel has to be added; --hand-mean NAME=incl or rel overrides it")
+    decoded = ", ".join(reader.format for reader in READERS if reader.needs_components)
+    print(f"decoded with the components of the model that SMPLX_MODEL_PATH names: {decoded}")
+    return {"formats": rows}
+
+
 def balance(args: argparse.Namespace) -> Result:
     """Plan a mix, print it, and write the selection unless it is a dry run."""
     from data_tools import balance, plan
@@ -77,8 +93,18 @@ def pack(args: argparse.Namespace) -> Result:
     """Pack a selection into a store."""
     from data_tools import pack
 
+    # What lies there from a packing that was not finished is said.
+    logging.getLogger("data_tools.packing").setLevel(logging.WARNING)
     with ProgressBar("packing") as progress:
-        store = pack(args.splits, args.data, args.out, pose=args.pose, hands_mean=model_hands_mean(), progress=progress)
+        store = pack(
+            args.splits,
+            args.data,
+            args.out,
+            pose=args.pose,
+            hands_mean=model_hands_mean(),
+            npz=args.npz,
+            progress=progress,
+        )
     active, size = int(store.active.sum()), store.poses.nbytes
     print(
         f"{len(store.poses):,} frames of {store.dim} numbers, {active} of them active, {size / 1e6:.0f} MB: {args.out}"

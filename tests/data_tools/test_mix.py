@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ MIXES = st.builds(
         shares=dict(zip(("high", "medium", "low"), shares, strict=True)),
     ),
     st.integers(1, 200_000),
-    st.sampled_from(["frames", "equal", "sqrt"]),
+    st.sampled_from(["frames", "equal", "sqrt", 1, 3.5, 1000]),
     st.tuples(*[st.floats(0, 1)] * 3).filter(lambda shares: sum(shares) > 0.01),
 )
 
@@ -106,6 +107,12 @@ def test_dead_hands_are_said_and_made_up_for(make_catalog: MakeCatalog) -> None:
     assert rows["GRAB"]["rate"] == 0.3
 
 
+def test_many_datasets_may_repeat(make_catalog: MakeCatalog) -> None:
+    catalog = make_catalog({name: [40] * 12 for tier in DEFAULT.tiers.values() for name in tier})
+    chosen = plan(catalog, replace(DEFAULT, total=1_000_000, shortfall="repeat"))
+    assert chosen.totals["tiers"] == {"high": 600_000, "medium": 250_000, "low": 150_000}
+
+
 def test_a_small_dataset_helps_out_though_its_own_part_is_nothing(make_catalog: MakeCatalog) -> None:
     catalog = make_catalog({"CMU": [10_000] * 100, "KIT": [10] * 30, "GRAB": [100] * 30}, dead=("CMU",))
     chosen = plan(catalog, replace(Mix.default(), total=100))
@@ -163,9 +170,18 @@ def test_caps_and_minima(make_catalog: MakeCatalog) -> None:
 
 
 @pytest.mark.parametrize(
-    ("weighting", "expected"), [("frames", [800, 200]), ("equal", [500, 500]), ("sqrt", [667, 333])]
+    ("weighting", "expected"),
+    [
+        ("frames", [800, 200]),
+        ("equal", [500, 500]),
+        ("sqrt", [667, 333]),
+        (1, [800, 200]),
+        (2.0, [667, 333]),
+        (4, [586, 414]),  # 4 ** (1 / 4) to 1
+        (1e6, [500, 500]),
+    ],
 )
-def test_weighting_inside_a_tier(make_catalog: MakeCatalog, weighting: str, expected: list[int]) -> None:
+def test_weighting_inside_a_tier(make_catalog: MakeCatalog, weighting: str | float, expected: list[int]) -> None:
     catalog = make_catalog({"GRAB": [1000] * 40, "MOYO": [1000] * 10})
     shares = {"high": 1.0, "medium": 0.0, "low": 0.0}
     chosen = plan(catalog, replace(Mix.default(), total=1000, weighting=weighting, shares=shares))  # type: ignore[arg-type]
@@ -182,3 +198,120 @@ def test_a_plan_from_the_availability_is_the_same(make_catalog: MakeCatalog) -> 
     assert plan(availability(catalog, mix.splits), mix).to_dict() == plan(catalog, mix).to_dict()
     with pytest.raises(ValueError, match="the availability is for the splits"):
         plan(availability(catalog, {"train": 1.0}), mix)
+
+
+@given(
+    CORPORA,
+    MIXES,
+    st.dictionaries(st.sampled_from(NAMES), st.integers(0, 20_000)),
+    st.sampled_from(["GRAB", "CMU", "*"]),
+)
+def test_targets_are_met_or_explained(
+    make_catalog: MakeCatalog, corpus: dict[str, list[int]], mix: Mix, targets: dict[str, int], capped: str
+) -> None:
+    caps = {} if capped in targets else {capped: 3000}
+    chosen = plan(make_catalog(corpus), replace(mix, targets=targets, caps=caps))
+    assert (chosen.given <= chosen.capacity).all()
+    assert (by_tier(chosen, chosen.given) <= chosen.cells).all()
+    for row, dataset in enumerate(chosen.datasets):
+        if dataset not in targets:
+            assert capped not in (dataset, "*") or chosen.given[row].sum() <= 3000
+            continue
+        assert chosen.asked[row].sum() <= targets[dataset]
+        assert (chosen.given[row] == np.minimum(chosen.asked[row], chosen.capacity[row])).all()
+        if chosen.asked[row].sum() < targets[dataset]:
+            tier = list(chosen.mix.shares).index(chosen.tiers[row])
+            rivals = [
+                i for i, name in enumerate(chosen.datasets) if name in targets and chosen.tiers[i] == chosen.tiers[row]
+            ]
+            assert chosen.asked[rivals].sum() == chosen.cells[tier].sum()
+
+
+def test_targets_come_first_and_the_others_share_the_rest(make_catalog: MakeCatalog) -> None:
+    corpus = {"GRAB": [1000] * 40, "MOYO": [1000] * 40, "arctic": [1000] * 40, "CMU": [1000] * 40}
+    mix = replace(DEFAULT, total=10_000, shares={"high": 0.6, "medium": 0, "low": 0.4}, targets={"GRAB": 1234})
+    chosen = plan(make_catalog(corpus), mix)
+    given_ = dict(zip(chosen.datasets, chosen.given.sum(axis=1).tolist(), strict=True))
+    assert given_ == {"GRAB": 1234, "MOYO": 2383, "arctic": 2383, "CMU": 4000}
+    assert chosen.why[chosen.datasets.index("GRAB")] == "as asked: its target"
+    assert not chosen.shortfalls
+
+
+def test_a_target_larger_than_its_tier_is_lowered_and_said(make_catalog: MakeCatalog) -> None:
+    mix = replace(DEFAULT, total=1000, shares={"high": 1, "medium": 0, "low": 0}, targets={"GRAB": 3000, "MOYO": 1000})
+    chosen = plan(make_catalog({"GRAB": [1000] * 40, "MOYO": [1000] * 40, "arctic": [1000] * 40}), mix)
+    assert chosen.given.sum(axis=1).tolist() == [750, 250, 0]
+    assert chosen.why[0] == "as asked: its target of 3,000 lowered to what its tier asks for"
+
+
+def test_a_tier_of_targets_alone_is_short_if_they_sum_to_less(make_catalog: MakeCatalog) -> None:
+    mix = replace(DEFAULT, total=1000, shares={"high": 1, "medium": 0, "low": 0}, targets={"GRAB": 300})
+    chosen = plan(make_catalog({"GRAB": [1000] * 40}), mix)
+    assert chosen.given.sum() == 300
+    assert chosen.shortfalls[0].startswith("high: asked 1,000, got 300: its one dataset can give 300")
+    shrunk = plan(make_catalog({"GRAB": [1000] * 40}), replace(mix, shortfall="shrink"))
+    assert shrunk.given.sum() == 300
+
+
+def test_absolute_targets_of_tiers_are_exact(make_catalog: MakeCatalog) -> None:
+    mix = Mix.from_dict({"tiers": DEFAULT.to_dict()["tiers"], "targets": {"high": 1001, "medium": 501, "low": 7}})
+    chosen = plan(make_catalog({name: [500] * 40 for name in ("GRAB", "speech", "CMU")}), mix)
+    assert chosen.totals["tiers"] == {"high": 1001, "medium": 501, "low": 7}
+    assert chosen.totals["given"] == 1509
+
+
+def test_targets_that_nobody_can_meet_are_said(make_catalog: MakeCatalog) -> None:
+    mix = replace(DEFAULT, total=1000, shares={"high": 1, "medium": 0, "low": 0}, targets={"CMU": 10, "KIT": 20})
+    chosen = plan(make_catalog({"GRAB": [1000] * 40, "CMU": [1000] * 40}), mix)
+    assert "CMU has a target of 10, and its tier no share" in chosen.warnings
+    assert "KIT has a target of 20 and is not in the data" in chosen.warnings
+
+
+def with_flag(catalog: Catalog, flag: str, every: int) -> Catalog:
+    """Flag every so many sequences of a catalog."""
+    flags = [[flag] if row % every == 0 else [] for row in range(len(catalog.sequences))]
+    return Catalog(catalog.sequences.with_columns(flags=pl.Series(flags, dtype=pl.List(pl.String))), (), "data")
+
+
+def test_flagged_sequences_are_left_out_and_the_others_stay_where_they_are(make_catalog: MakeCatalog) -> None:
+    catalog = with_flag(make_catalog({"GRAB": [1000] * 40, "CMU": [1000] * 40}), "jitter", every=4)
+    mix = replace(DEFAULT, total=20_000, exclude_flags=("jitter", "copied hands"))
+    chosen = plan(catalog, mix)
+    assert chosen.usable.tolist() == [30_000, 30_000]
+    assert chosen.why[0].endswith("; 10,000 usable frames left out: jitter")
+    without, everything = (availability(catalog, mix.splits, flags).spans for flags in (mix.exclude_flags, ()))
+    assert {tuple(row) for row in without.tolist()} < {tuple(row) for row in everything.tolist()}
+    assert not (without[:, 2] % 4 == 0).any()
+    assert (without[:, 4] - without[:, 3]).sum() == 60_000
+
+
+def test_leaving_out_everything_is_refused(make_catalog: MakeCatalog) -> None:
+    catalog = with_flag(make_catalog({"GRAB": [1000] * 8}), "jitter", every=1)
+    with pytest.raises(ValueError, match=r"no usable frames in any of 1 datasets \(GRAB\): exclude_flags \(jitter\)"):
+        plan(catalog, replace(DEFAULT, exclude_flags=("jitter",)))
+    with pytest.raises(ValueError, match="the availability leaves out"):
+        plan(availability(catalog, DEFAULT.splits), replace(DEFAULT, exclude_flags=("jitter",)))
+
+
+def test_relative_hands_without_a_known_mean_are_said_early(make_catalog: MakeCatalog) -> None:
+    whole = make_catalog({"GRAB": [1000] * 40, "MOYO": [1000] * 40, "CMU": [1000] * 40})
+    mean = pl.when(dataset="GRAB").then(pl.lit("rel")).otherwise(pl.lit("incl"))
+    sequences = whole.sequences.with_columns(hand_mean=mean)
+    line = plan(Catalog(sequences, (), "data"), replace(DEFAULT, total=1000)).warnings[0]
+    assert line.startswith(
+        "GRAB: hands are stored relative to a mean hand that is not known; CMU and MOYO with it inside"
+    )
+    assert "set SMPLX_MODEL_PATH" in line
+    known = plan(Catalog(sequences, (), "data", hands_mean=(0.0,) * 90), replace(DEFAULT, total=1000))
+    assert not any("mean hand" in warning for warning in known.warnings)
+    unused = plan(Catalog(sequences, (), "data"), replace(DEFAULT, total=1000, caps={"GRAB": 0}))
+    assert not any("mean hand" in warning for warning in unused.warnings)
+
+
+def test_both_ready_mixes_fill_a_full_corpus(make_catalog: MakeCatalog) -> None:
+    members = DEFAULT.tiers
+    catalog = make_catalog({name: [4000 + 37 * k for k in range(120)] for tier in members.values() for name in tier})
+    chosen = plan(catalog, Mix.read("75-25"))
+    assert chosen.totals["tiers"] == {"high": 1_125_000, "low": 375_000}
+    assert not chosen.shortfalls
+    assert not chosen.warnings or all("stands in no tier" not in line for line in chosen.warnings)

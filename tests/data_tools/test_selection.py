@@ -162,3 +162,30 @@ def test_reading_what_is_no_selection(tmp_path: Path) -> None:
     (tmp_path / "x.npy").rename(tmp_path / "selection.parquet")
     with pytest.raises(ValueError, match="not a selection"):
         Selection.read(tmp_path)
+
+
+def test_a_mix_that_takes_nothing_is_refused(make_catalog: MakeCatalog) -> None:
+    mix = replace(MIX, shares={"high": 0, "medium": 1, "low": 0})
+    with pytest.raises(ValueError, match="the mix takes no frames: medium: asked 1,000, got 0: no dataset of"):
+        balance(make_catalog({"GRAB": [100] * 30}), mix)
+
+
+def test_hands_with_and_without_an_unknown_mean_are_not_written_together(catalog: Catalog, tmp_path: Path) -> None:
+    mean = pl.when(dataset="GRAB").then(pl.lit("rel")).otherwise(pl.lit("incl"))
+    mixed = Catalog(catalog.sequences.with_columns(hand_mean=mean), (), "data")
+    with pytest.raises(ValueError, match="GRAB: hands are stored relative to a mean hand that is not known; "):
+        balance(mixed, MIX, tmp_path / "splits")
+    assert list(tmp_path.iterdir()) == []
+    known = Catalog(mixed.sequences, (), "data", hands_mean=(0.0,) * 90)
+    assert len(balance(known, MIX, tmp_path / "splits")) == 1000
+
+
+def test_flags_that_exclude_are_heeded_by_the_draw(catalog: Catalog) -> None:
+    flags = pl.Series(
+        [["jitter"] if row % 2 else [] for row in range(len(catalog.sequences))], dtype=pl.List(pl.String)
+    )
+    flagged = Catalog(catalog.sequences.with_columns(flags=flags), (), "data")
+    drawn = balance(flagged, replace(MIX, exclude_flags=("jitter",))).frames
+    clean = flagged.sequences.filter(pl.col("flags").list.len() == 0)["sequence"]
+    assert drawn["sequence"].cast(pl.String).is_in(clean.implode()).all()
+    assert len(drawn) == 1000

@@ -111,7 +111,17 @@ def test_counts_are_short(count: int, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "words"), [(0, "0 %"), (0.0001, "< 0.1 %"), (0.051, "5.1 %"), (0.0999, "10 %"), (0.92, "92 %")]
+    ("share", "words"),
+    [
+        (0, "0 %"),
+        (0.0001, "< 0.1 %"),
+        (0.051, "5.1 %"),
+        (0.0999, "10 %"),
+        (0.92, "92 %"),
+        (0.997, "99.7 %"),
+        (0.99999, "> 99.9 %"),
+        (1.0, "100 %"),
+    ],
 )
 def test_per_cent(share: float, words: str) -> None:
     assert percent(share) == words

@@ -90,6 +90,57 @@ def one_line(err: str) -> str:
     return lines[0]
 
 
+def test_an_audit_is_a_page_and_its_tables(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in data.glob("*.npz"):
+        if path.stem not in ("GRAB", "CMU", "speech"):
+            path.unlink()
+    (data / "broken.npz").write_bytes(b"PK")
+    run(capsys, "scan", "data", "--out", "catalog.parquet")
+    audited = run_json(capsys, "audit", "catalog.parquet", "--out", "reports/audit.html")
+    assert [row["name"] for row in audited["datasets"]] == ["GRAB", "speech", "CMU"]
+    assert {"tier", "frames", "usable_frames", "verdict", "out_of_limit"} <= set(audited["datasets"][0])
+    assert {"pairs", "frames", "kinds"} <= set(audited["duplicates"])
+    assert [row["dataset"] for row in audited["conventions"]] == ["GRAB", "speech", "CMU"]
+    assert audited["rejected"][0]["path"] == "broken.npz"
+    assert (audited["out"], audited["folder"]) == ("reports/audit.html", "reports/audit")
+    page = Path("reports/audit.html").read_text()
+    assert "synthetic data" in page
+    assert "open hand model" in page
+    assert "data:image/png;base64," in page
+    written = {path.name for path in Path("reports/audit").iterdir()}
+    assert {"audit.json", "datasets.parquet", "sequences.parquet", "histograms.parquet"} <= written
+    assert all(name in page for name in written)
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["{data}", "--out", "audit.pdf"], "ends in .html"),
+        (["{data}", "--out", "taken.html"], "taken"),
+        (["nowhere.parquet"], "no such catalog"),
+        (["catalog.parquet", "--hand-mean", "GRAB=rel"], "handprior scan"),
+        (["{data}", "--hand-mean", "GRAB=maybe"], "NAME=incl or NAME=rel"),
+    ],
+)
+def test_an_audit_that_cannot_be_written_is_one_line_before_the_work(
+    argv: list[str],
+    words: str,
+    demo_data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("taken").write_text("mine")
+    code, _, err = run(capsys, "audit", *(arg.format(data=demo_data) for arg in argv))
+    assert code == 1
+    assert words in one_line(err)
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
 def test_an_empty_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "scan", str(tmp_path))
     assert code == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,16 @@ def test_tiers_of_the_default(dataset: str, tier: str | None) -> None:
 
 
 def test_written_and_read_back(tmp_path: Path) -> None:
-    mix = replace(Mix.default(), total=1234, caps={"GRAB": 10}, minimum={"Sign*": 5}, shortfall="repeat")
+    mix = replace(
+        Mix.default(),
+        total=1234,
+        caps={"GRAB": 10},
+        minimum={"Sign*": 5},
+        shortfall="repeat",
+        weighting=2.5,
+        targets={"MOYO": 7},
+        exclude_flags=("jitter", "copied hands"),
+    )
     mix.write(tmp_path / "mix.yaml")
     assert Mix.read(tmp_path / "mix.yaml") == mix
     assert Mix.read(tmp_path / "mix.yaml").hash == mix.hash != Mix.default().hash
@@ -66,7 +76,26 @@ def test_patterns_and_names() -> None:
         ("shares: 3", "shares must be a mapping"),
         ("splits: {train: .nan}", "splits of train must be a number"),
         ("unknown_tier: lowest", "unknown_tier must be one of high, medium, low or exclude, got 'lowest'"),
-        ("weighting: size", "weighting must be one of frames, equal, sqrt"),
+        ("weighting: size", "weighting must be one of frames, equal, sqrt, or a temperature of at least 1, got 'size'"),
+        ("weighting: 0.5", "weighting must be one of frames, equal, sqrt, or a temperature of at least 1, got 0.5"),
+        ("weighting: .nan", "a temperature of at least 1, got nan"),
+        ("weighting: true", "a temperature of at least 1, got True"),
+        ("exclude_flags: jitter", "exclude_flags must be a list of flags, got 'jitter'"),
+        ("exclude_flags: [jiter]", "no sequence is ever flagged 'jiter'; did you mean 'jitter'?"),
+        ("exclude_flags: [copied hand]", "did you mean 'copied hands'?"),
+        ("exclude_flags: [xyz]", "no sequence is ever flagged 'xyz'; the flags are dead hands, NaN frames"),
+        ("targets: {high: 5}", "targets name high but not medium, low; give every tier, 0 for none"),
+        ("targets: {high: 5, medium: 1, low: 1}\ntotal: 9", "targets sum to 7, total says 9; leave total out"),
+        ("targets: {high: 5, medium: 1, low: 1}\nshares: {high: 1, medium: 1, low: 1}", "not both"),
+        ("targets: {high: 0, medium: 0, low: 0}", "targets must sum to more than nothing"),
+        ("targets: {GRAB: 0}", "targets must sum to more than nothing"),
+        ("targets: {GRAB: -1}", "targets of GRAB must be a whole number of at least 0"),
+        ("targets: {high: 1.5, medium: 1, low: 1}", "targets of high must be a whole number"),
+        ("targets: [GRAB]", "targets must be a mapping"),
+        ("targets: {Sign*: 5}", "the target of pattern 'Sign*' is for each dataset that it matches; give a total"),
+        ("targets: {GRAB: 5}\ncaps: {GRAB: 7}\ntotal: 10", "'GRAB' has a target, and a cap or a minimum"),
+        ("targets: {GRAB: 5, GRAB: 6}", "'GRAB' is written twice"),
+        ("tiers: {high: [GRAB, GRAB]}", "'GRAB' is named twice, in high"),
         ("shortfall: ignore", "shortfall must be one of redistribute"),
         ("tiers: {high: [GRAB], low: [GRAB]}", "'GRAB' is named twice, in high and in low"),
         ("tiers: {high: GRAB}", "tier 'high' must be a list"),
@@ -81,11 +110,59 @@ def test_patterns_and_names() -> None:
 def test_wrong_files_are_refused_by_name(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "mix.yaml"
     path.write_text(text)
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
         Mix.read(path)
     assert "mix.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such file"):
         Mix.read(tmp_path / "none.yaml")
+
+
+def test_targets_of_tiers_are_shares_and_a_total(tmp_path: Path) -> None:
+    path = tmp_path / "mix.yaml"
+    path.write_text("targets: {high: 900, medium: 400, low: 200, GRAB: 50}\n")
+    mix = Mix.read(path)
+    assert (mix.total, dict(mix.shares), dict(mix.targets)) == (
+        1500,
+        {"high": 900, "medium": 400, "low": 200},
+        {"GRAB": 50},
+    )
+    assert Mix.from_dict(mix.to_dict()) == mix
+
+
+def test_targets_of_datasets_alone_mean_these_frames(tmp_path: Path) -> None:
+    path = tmp_path / "mix.yaml"
+    path.write_text("targets: {GRAB: 50, CMU: 20, mine: 5}\n")
+    mix = Mix.read(path)
+    assert (mix.total, dict(mix.shares)) == (75, {"high": 50, "medium": 0, "low": 25})
+    path.write_text("targets: {GRAB: 50, mine: 5}\nunknown_tier: exclude\n")
+    with pytest.raises(ValueError, match="targets name 'mine', which stands in no tier"):
+        Mix.read(path)
+
+
+def test_targets_of_tiers_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "mix.yaml"
+    path.write_text("tiers: {sign: [How2Sign], rest: [CMU]}\ntargets: {sign: 30, rest: 10}\nunknown_tier: rest\n")
+    assert dict(Mix.read(path).shares) == {"sign": 30, "rest": 10}
+
+
+def test_a_tier_has_no_target_in_python() -> None:
+    with pytest.raises(ValueError, match="'high' is a tier: write its target in a mix"):
+        replace(Mix.default(), targets={"high": 3})
+
+
+def test_ready_mixes_go_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Mix.read("60-25-15") == Mix.default()
+    whole_body = Mix.read("75-25")
+    assert dict(whole_body.shares) == {"high": 0.75, "low": 0.25}
+    assert (whole_body.total, whole_body.limits("KIT")[1]) == (1_500_000, 500_000)
+    named = {name for members in Mix.default().tiers.values() for name in members}
+    assert {whole_body.tier_of(name) for name in named} == {"high", "low"}
+    with pytest.raises(FileNotFoundError, match="75-52: no such file, and no mix of this name; there are 60-25"):
+        Mix.read("75-52")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "75-25").write_text("total: 9\n")
+    assert Mix.read("75-25").total == 9  # a file of one's own wins

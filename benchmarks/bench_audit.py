@@ -1,0 +1,95 @@
+"""Audit against the time of reading, in one run: ``python benchmarks/bench_audit.py``.
+
+The baseline reads every array of every file with ``np.load`` and looks at none. Ours scans the folder and audits it,
+both for the first time. Every stage runs in a process of its own; peaks are resident memory. Sizes grow by four, to
+show that time grows with the frames and memory does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from bench_data import CLIP, NAMES, plain_read
+
+
+def write_corpus(folder: Path, frames: int) -> None:
+    """Write consolidated files of clips of smooth motion, hands and body, stored; no two clips alike."""
+    rng = np.random.default_rng(0)
+    clock = np.arange(CLIP)[:, None] / 30
+    for name in NAMES:
+        clips = []
+        for _ in range(frames // len(NAMES) // CLIP):
+            size, speed, phase = rng.uniform(0.1, 0.3, 153), rng.uniform(1, 2, 153), rng.uniform(0, 6, 153)
+            clips.append((size * np.sin(speed * clock + phase) + rng.normal(0, 0.3, 153)).astype(np.float32))
+        poses = np.concatenate(clips)
+        left, right = poses[:, 63:108], poses[:, 108:]
+        np.savez(folder / f"{name}.npz", body_pose=poses[:, :63], lhand_pose=left, rhand_pose=right)
+
+
+def our_scan(data: Path, out: Path) -> None:
+    from data_tools import scan
+
+    scan(data, cache=out / "scans.sqlite")
+
+
+def our_audit(data: Path, out: Path) -> None:
+    from data_tools import audit, scan
+
+    audit(scan(data, cache=out / "scans.sqlite"), cache=out / "scans.sqlite")
+
+
+STAGES = {"read": plain_read, "scan": our_scan, "audit": our_audit, "again": our_audit}
+
+
+def measure(stage: str, data: Path, out: Path) -> tuple[float, float]:
+    """Run a stage in its own process: seconds without imports, and peak memory in MB."""
+    command = [sys.executable, __file__, "--stage", stage, "--data", str(data), "--out", str(out)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+    seconds, megabytes = json.loads(answer)
+    return seconds, megabytes
+
+
+def run_stage(stage: str, data: Path, out: Path) -> None:
+    import data_tools.dataset_audit  # noqa: F401  (imports are not what is measured)
+
+    start = time.perf_counter()
+    STAGES[stage](data, out)
+    seconds = time.perf_counter() - start
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    print(json.dumps([seconds, int(peak.split()[1]) / 1024]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--millions", type=float, nargs="+", default=[1, 4])
+    parser.add_argument("--stage", choices=STAGES)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    if arguments.stage:
+        run_stage(arguments.stage, arguments.data, arguments.out)
+        return
+    print(f"{len(NAMES)} files, {os.cpu_count()} cores; seconds and MB")
+    print(f"{'frames':>12}{'read':>16}{'scan':>16}{'audit':>16}{'audit again':>16}{'(scan + audit) / read':>24}")
+    for millions in arguments.millions:
+        with tempfile.TemporaryDirectory() as folder:
+            data, out = Path(folder) / "data", Path(folder) / "out"
+            data.mkdir()
+            out.mkdir()
+            write_corpus(data, int(millions * 1e6))
+            found = {stage: measure(stage, data, out) for stage in STAGES}
+            columns = "".join(f"{f'{seconds:.2f} s {memory:.0f}':>16}" for seconds, memory in found.values())
+            ratio = (found["scan"][0] + found["audit"][0]) / found["read"][0]
+            print(f"{int(millions * 1e6):>12,}{columns}{ratio:>23.1f}x")
+
+
+if __name__ == "__main__":
+    main()

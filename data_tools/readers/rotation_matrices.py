@@ -1,0 +1,126 @@
+"""Hands as rotation matrices: what HaMeR and WiLoR estimate, and AGORA's predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from data_tools.pose_layout import mirror_hand
+from data_tools.readers.container import container_of
+from data_tools.readers.npz_members import list_members
+from data_tools.readers.reader import FormatFacts, UnreadableFile
+from data_tools.readers.whole_file import PICKLED, Recorded, WholeFileReader, pose_of
+
+_SIDE_KEYS = ("right", "is_right")
+_NOT_ROTATION = 0.1
+"""Largest difference of R R^T from the identity that rounding (float16) and averaging leave."""
+
+
+class RotationMatrices(WholeFileReader):
+    """Hands as (frames, 15, 3, 3) matrices, which always have the mean inside.
+
+    HaMeR and WiLoR give one row per hand that was seen, under ``pred_mano_params`` or at the top; left hands are
+    mirrored as right ones, and ``right`` (or ``is_right``) says which they were. Rows become frames with one live
+    hand. AGORA's form has ``left_hand_pose`` and ``right_hand_pose``, at the top or under ``params``.
+
+    Sources: geopavlakos/hamer; AGORA's evaluation format (pixelite1201/agora_evaluation).
+    """
+
+    format = "rotation-matrices"
+    facts = FormatFacts(
+        files="pred_mano_params with hand_pose (hands, 15, 3, 3) and right; or left_hand_pose, right_hand_pose",
+        hand_mean="incl",
+        fps="not in the file",
+        source="geopavlakos/hamer",
+    )
+    suffixes = (".pkl", ".npz", ".npy", ".pt", ".pth")
+    containers = PICKLED | {"npz", "npz of objects"}
+
+    def recognises(self, path: Path) -> bool:
+        try:
+            # Large .npz of other things are not read to find that out.
+            if container_of(path) == "npz" and not any(map(_are_matrices, list_members(path).values())):
+                return False
+        except UnreadableFile:
+            return False
+        return super().recognises(path)
+
+    def is_mine(self, content: Any) -> bool:
+        return isinstance(content, dict) and (_hamer(content) is not None or _agora(content) is not None)
+
+    def recorded(self, path: Path, content: Any) -> Recorded:
+        params = _agora(content)
+        if params is not None:
+            left, right = (_rotation_vectors(path, params, f"{side}_hand_pose") for side in ("left", "right"))
+            if len(left) != len(right):
+                raise UnreadableFile(path, f"left_hand_pose has {len(left)} frames, right_hand_pose {len(right)}")
+            return Recorded(pose_of(len(left), left_hand_pose=left, right_hand_pose=right), "incl", has_body=False)
+        hands = _rotation_vectors(path, _hamer(content) or {}, "hand_pose")
+        is_right = _sides(path, content, len(hands))
+        left = np.where(is_right[:, None], 0, mirror_hand(hands)).astype(np.float32)
+        right = np.where(is_right[:, None], hands, 0).astype(np.float32)
+        return Recorded(
+            pose_of(len(hands), left_hand_pose=left, right_hand_pose=right),
+            "incl",
+            has_body=False,
+            left_valid=~is_right,
+            right_valid=is_right,
+            recording=np.arange(len(hands)) if _is_single_pictures(content) else None,
+        )
+
+
+def _are_matrices(value: Any) -> bool:
+    shape = value.shape if hasattr(value, "shape") else np.shape(value)
+    return len(shape) >= 3 and shape[-3:] == (15, 3, 3)
+
+
+def _hamer(content: dict[str, Any]) -> dict[str, Any] | None:
+    """The mapping that holds HaMeR's hands, if any."""
+    inner = content.get("pred_mano_params")
+    found = inner if isinstance(inner, dict) else content
+    return found if _are_matrices(found.get("hand_pose")) else None
+
+
+def _agora(content: dict[str, Any]) -> dict[str, Any] | None:
+    """The mapping that holds both hands of a body, if any."""
+    inner = content.get("params")
+    found = inner if isinstance(inner, dict) else content
+    return found if all(_are_matrices(found.get(f"{side}_hand_pose")) for side in ("left", "right")) else None
+
+
+def _is_single_pictures(content: dict[str, Any]) -> bool:
+    """Rows that name no frame are hands of pictures that need not follow each other."""
+    return not any(key in content for key in ("frame", "frames", "frame_id", "frame_ids", "time"))
+
+
+def _sides(path: Path, content: dict[str, Any], hands: int) -> Bool[np.ndarray, "hands"]:
+    for key in _SIDE_KEYS:
+        if key in content:
+            sides = np.ravel(content[key])
+            if len(sides) != hands or sides.dtype.kind not in "biuf":
+                raise UnreadableFile(path, f"{key} holds {np.shape(content[key])}, expected one side for {hands} hands")
+            return sides.astype(bool)
+    raise UnreadableFile(path, f"does not say which hands are left: expected {' or '.join(_SIDE_KEYS)} ({hands},)")
+
+
+def _rotation_vectors(path: Path, content: dict[str, Any], key: str) -> Float32[np.ndarray, "frames 45"]:
+    """Turn (frames, 15, 3, 3) matrices into axis-angle on the principal branch; NaN stays NaN.
+
+    Raises:
+        UnreadableFile: They are not rotations.
+    """
+    from scipy.spatial.transform import Rotation
+
+    matrices: Float[np.ndarray, "joints 3 3"] = np.asarray(content[key], np.float64).reshape(-1, 3, 3)
+    whole = np.isfinite(matrices).all(axis=(1, 2))
+    good = matrices[whole]
+    apart = np.abs(good @ good.transpose(0, 2, 1) - np.eye(3)).max(initial=0.0)
+    if apart > _NOT_ROTATION or (np.linalg.det(good) < 0).any():
+        raise UnreadableFile(path, f"{key} holds no rotation matrices (R R^T is {apart:.2f} off the identity)")
+    vectors = np.full((len(matrices), 3), np.nan, np.float32)
+    if len(good):
+        vectors[whole] = Rotation.from_matrix(good).as_rotvec()
+    return vectors.reshape(-1, 45)

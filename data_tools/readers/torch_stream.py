@@ -1,0 +1,218 @@
+"""Tensors that ``torch.save`` wrote, as numpy arrays, without torch and without running anything.
+
+``torch.load(weights_only=True)`` refuses files in which numpy arrays stand beside tensors, as SignAvatars' do, and
+importing torch takes seconds. Both containers are read: the zip of torch 1.6 and later, and the older stream.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import zipfile
+from collections.abc import Callable
+from typing import IO, Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from data_tools.restricted_unpickler import AllowList, Rebuilt, RefusedPickle, unpickled
+
+LEGACY_START = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
+"""The first bytes of a legacy stream: its magic number, pickled."""
+
+_MOST_BYTES = 1 << 31
+
+_TYPES = {
+    **{"DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2", "BFloat16Storage": "bfloat16"},
+    **{"LongStorage": "<i8", "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "<i1", "ByteStorage": "<u1"},
+    "BoolStorage": "|b1",
+}
+
+
+class _StorageType:
+    """A class of storage, named inside a reference to its data; never called."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    @property
+    def item_bytes(self) -> int:
+        return 2 if self.code == "bfloat16" else np.dtype(self.code).itemsize
+
+    def array(self, content: bytes) -> Shaped[np.ndarray, "items"]:
+        if self.code == "bfloat16":  # the upper half of a float32
+            return (np.frombuffer(content, "<u2").astype("<u4") << 16).view("<f4")
+        return np.frombuffer(content, self.code)
+
+
+class _Storage(Rebuilt):
+    """The numbers of one storage, flat."""
+
+    def plain(self) -> Any:
+        return self.arguments[0]()
+
+
+class _Tensor(Rebuilt):
+    """``torch._utils._rebuild_tensor_v2``: storage, offset, size, stride, and what only training needs."""
+
+    def plain(self) -> Shaped[np.ndarray, "..."]:
+        storage, offset, size, stride = self.arguments[:4]
+        if not isinstance(storage, Rebuilt):
+            raise RefusedPickle("refused: a tensor without a storage")
+        flat = np.asarray(storage.plain())
+        numbers = (offset, *size, *stride)
+        if not all(isinstance(number, int) and number >= 0 for number in numbers) or len(size) != len(stride):
+            raise ValueError(f"a tensor of size {size}, stride {stride} and offset {offset}")
+        last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
+        if math.prod(size) and last >= len(flat):
+            raise ValueError(f"a tensor of size {size} in a storage of {len(flat)} numbers")
+        if math.prod(size) * flat.itemsize > _MOST_BYTES:
+            raise ValueError(f"a tensor of size {size} is larger than {_MOST_BYTES >> 30} GiB")
+        if not math.prod(size):
+            return np.empty(size, flat.dtype)
+        steps = [step * flat.itemsize for step in stride]
+        return np.lib.stride_tricks.as_strided(flat[offset:], size, steps).copy()
+
+
+class _Parameter(Rebuilt):
+    """``torch._utils._rebuild_parameter``: a tensor, and whether it is trained."""
+
+    def plain(self) -> Any:
+        return self.arguments[0].plain()
+
+
+class NestedStorage(Rebuilt):
+    """``torch.storage._load_from_bytes``: how a tensor stands in an ordinary pickle."""
+
+    def plain(self) -> Any:
+        return load_legacy(io.BytesIO(self.arguments[0]), "a tensor")
+
+
+NAMES: dict[tuple[str, str], Any] = {
+    ("torch._utils", "_rebuild_tensor"): _Tensor,
+    ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
+    ("torch._utils", "_rebuild_parameter"): _Parameter,
+    ("torch.storage", "_load_from_bytes"): NestedStorage,
+    ("torch", "Size"): tuple,
+}
+"""What torch's pickles call, beside what every pickle of arrays does."""
+
+
+class _Unpickler(AllowList, pickle.Unpickler):
+    def __init__(self, stream: IO[bytes], storage: Callable[[str, _StorageType, int], Any]) -> None:
+        super().__init__(stream, encoding="latin1")  # type: ignore[call-arg]
+        self._storage = storage
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in NAMES:
+            return NAMES[module, name]
+        if module == "torch" and name in _TYPES:
+            return _StorageType(_TYPES[name])
+        return super().find_class(module, name)
+
+    def persistent_load(self, reference: Any) -> _Storage:
+        known = isinstance(reference, tuple) and len(reference) >= 5 and reference[0] == "storage"
+        if not (known and isinstance(reference[1], _StorageType) and isinstance(reference[4], int)):
+            raise RefusedPickle("refused: it refers to data that is not a storage of numbers")
+        kind, key, count = reference[1], str(reference[2]), reference[4]
+        return _Storage(lambda: self._storage(key, kind, count))  # type: ignore[return-value]
+
+
+def load_pickle_with_tensors(stream: IO[bytes], name: object) -> Any:
+    """Read an ordinary pickle in which tensors may stand; otherwise as :func:`restricted_unpickler.load_pickle`.
+
+    Args:
+        stream: Stands at the pickle.
+        name: Of the file, for messages.
+
+    Raises:
+        RefusedPickle: It holds something other than data.
+        ValueError: It is damaged.
+    """
+    return unpickled(_Unpickler(stream, _no_storage), name)
+
+
+def _no_storage(key: str, kind: _StorageType, count: int) -> Any:
+    raise ValueError("a tensor whose numbers are not in the file")
+
+
+def is_torch_zip(archive: zipfile.ZipFile) -> bool:
+    """Tell whether a zip is one that ``torch.save`` wrote."""
+    return any(name.endswith("/data.pkl") for name in archive.namelist())
+
+
+def load_zip(archive: zipfile.ZipFile, name: object) -> Any:
+    """Read a zip of ``torch.save`` into plain values and numpy arrays.
+
+    Args:
+        archive: The open zip.
+        name: Of the file, for messages.
+
+    Raises:
+        RefusedPickle: It holds something other than data.
+        ValueError: It is damaged.
+    """
+    entry = next(entry for entry in archive.namelist() if entry.endswith("/data.pkl"))
+    folder = entry.removesuffix("data.pkl")
+    kept: dict[str, Any] = {}
+
+    def storage(key: str, kind: _StorageType, count: int) -> Any:
+        if key not in kept:
+            info = archive.getinfo(f"{folder}data/{key}")
+            if info.file_size > _MOST_BYTES or info.file_size < count * kind.item_bytes:
+                raise ValueError(f"storage {key} holds {info.file_size} bytes for {count} numbers")
+            kept[key] = kind.array(archive.read(info)[: count * kind.item_bytes])
+        return kept[key]
+
+    if archive.getinfo(entry).file_size > _MOST_BYTES:
+        raise ValueError(f"{name}: data.pkl is larger than {_MOST_BYTES >> 30} GiB")
+    return unpickled(_Unpickler(io.BytesIO(archive.read(entry)), storage), name)
+
+
+def load_legacy(stream: IO[bytes], name: object) -> Any:
+    """Read a legacy stream: magic number, version, system, object, keys of the storages, and their numbers.
+
+    Args:
+        stream: Stands at its first byte.
+        name: Of the file, for messages.
+
+    Raises:
+        RefusedPickle: It holds something other than data.
+        ValueError: It is damaged.
+    """
+    kinds: dict[str, _StorageType] = {}
+    kept: dict[str, Any] = {}
+
+    def storage(key: str, kind: _StorageType, count: int) -> Any:
+        return kept[key][:count]
+
+    class Noting(_Unpickler):
+        def persistent_load(self, reference: Any) -> _Storage:
+            found = super().persistent_load(reference)
+            kinds[str(reference[2])] = reference[1]
+            return found
+
+    for _ in range(3):
+        unpickled(Noting(stream, storage), name)
+    waiting = _Loaded(Noting(stream, storage))
+    keys = unpickled(Noting(stream, storage), name)
+    for key in keys:
+        count = int.from_bytes(stream.read(8), "little")
+        if key not in kinds or not 0 <= count * kinds[key].item_bytes <= _MOST_BYTES:
+            raise ValueError(f"{name}: storage {key} holds {count} numbers")
+        content = stream.read(count * kinds[key].item_bytes)
+        if len(content) < count * kinds[key].item_bytes:
+            raise ValueError(f"{name}: ends in the middle of storage {key}")
+        kept[key] = kinds[key].array(content)
+    return unpickled(waiting, name)
+
+
+class _Loaded:
+    """An object whose storages are read only after it: unpickled now, made plain later."""
+
+    def __init__(self, unpickler: _Unpickler) -> None:
+        self._value = unpickler.load()
+
+    def load(self) -> Any:
+        return self._value

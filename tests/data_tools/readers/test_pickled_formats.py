@@ -1,0 +1,244 @@
+"""Formats that lie in pickles and in objects: each value in its column, each convention, each mask and gap."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from data_tools.pose_layout import COLUMNS
+from data_tools.readers.arctic_mano import ArcticMano
+from data_tools.readers.arctic_smplx import ArcticSmplx
+from data_tools.readers.grab import Grab
+from data_tools.readers.ho3d import Ho3d
+from data_tools.readers.moshpp import Moshpp
+from data_tools.readers.reader import UnreadableFile
+from data_tools.readers.rotation_matrices import RotationMatrices
+from data_tools.readers.signavatars import SignAvatars
+from data_tools.sequence import PoseSequence
+
+FRAMES = 7
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(scale=0.4, size=shape)
+
+
+def part(sequence: PoseSequence, name: str) -> np.ndarray:
+    return sequence.poses[:, COLUMNS[name]]
+
+
+def pickled(path: Path, value: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps(value))
+    return path
+
+
+def as_object(path: Path, value: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.array(value, dtype=object), allow_pickle=True)
+    return path
+
+
+def same(found: np.ndarray, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("key", ["fullpose", "pose_est_fullposes"])
+@pytest.mark.parametrize("width", [156, 165])
+def test_moshpp(key: str, width: int, tmp_path: Path) -> None:
+    full = numbers(FRAMES, width)
+    details = {"stageii_debug_details": {"mocap_frame_rate": 120.0}}
+    path = pickled(tmp_path / "KIT/3/walk_stageii.pkl", {key: full, "gender": b"male", "betas": [], **details})
+    reader = Moshpp()
+    assert reader.recognises(path)
+    found = reader.read(path, root=tmp_path)
+    hands = full[:, 66:] if width == 156 else full[:, 75:]
+    same(found.poses[:, 75:], hands)
+    same(part(found, "body_pose"), full[:, 3:66])
+    assert (found.hand_mean, found.fps, found.subject, found.dataset) == ("incl", 120, "3", "KIT")
+
+
+def test_moyo_has_no_frame_rate(tmp_path: Path) -> None:
+    path = pickled(tmp_path / "a_stageii.pkl", {"fullpose": numbers(FRAMES, 165)})
+    assert Moshpp().read(path).fps is None
+
+
+def test_moshpp_of_another_width_is_refused(tmp_path: Path) -> None:
+    path = pickled(tmp_path / "a_stageii.pkl", {"fullpose": numbers(FRAMES, 72)})
+    with pytest.raises(UnreadableFile, match=r"fullpose has shape \(7, 72\), expected \(frames, 165\)"):
+        Moshpp().read(path)
+
+
+def test_arctic_hands_are_relative_and_keep_their_turns(tmp_path: Path) -> None:
+    hands = {
+        side: {"rot": numbers(FRAMES, 3), "pose": 3 * numbers(FRAMES, 45, seed=k)}
+        for k, side in enumerate(("left", "right"))
+    }
+    path = as_object(tmp_path / "arctic/raw_seqs/s08/box_grab_01.mano.npy", hands)
+    reader = ArcticMano()
+    assert reader.recognises(path)
+    found = reader.read(path, root=tmp_path)
+    same(part(found, "left_hand_pose"), hands["left"]["pose"])
+    same(part(found, "right_hand_pose"), hands["right"]["pose"])
+    assert (found.hand_mean, found.fps, found.subject, found.has_body) == ("rel", 30, "s08", False)
+
+
+def test_arctic_bodies(tmp_path: Path) -> None:
+    widths = {"global_orient": 3, "body_pose": 63, "jaw_pose": 3, "leye_pose": 3, "reye_pose": 3}
+    parts = {
+        key: numbers(FRAMES, width) for key, width in {**widths, "left_hand_pose": 45, "right_hand_pose": 45}.items()
+    }
+    path = as_object(tmp_path / "s01/box.smplx.npy", {**parts, "transl": numbers(FRAMES, 3)})
+    found = ArcticSmplx().read(path)
+    for key, values in parts.items():
+        same(part(found, key), values)
+    assert found.hand_mean == "incl"
+
+
+@pytest.mark.parametrize(("key", "width"), [("smplx", 182), ("unsmooth_smplx", 169)])
+def test_signavatars(key: str, width: int, tmp_path: Path) -> None:
+    values, index = numbers(FRAMES, width), np.array([0, 1, 2, 5, 6, 7, 9])
+    left = np.array([1, 1, 0, 0, 1, 1, 1], bool)
+    content = {key: values, "left_valid": left, "right_valid": np.ones(10, bool), "total_valid_index": index}
+    path = pickled(tmp_path / "clip.pkl", content)
+    reader = SignAvatars()
+    assert reader.recognises(path)
+    found = reader.read(path)
+    same(part(found, "left_hand_pose"), values[:, 66:111])
+    same(part(found, "right_hand_pose"), values[:, 111:156])
+    same(part(found, "jaw_pose"), values[:, 156:159] if width == 182 else np.zeros((FRAMES, 3)))
+    assert found.left_valid is not None
+    assert found.left_valid.tolist() == left.tolist()
+    assert found.right_valid is not None
+    assert found.right_valid.all()
+    assert found.clock is not None
+    assert found.clock.tolist() == index.tolist()
+    assert (found.hand_mean, found.fps) == ("rel", None)
+
+
+def test_a_mask_of_another_length_is_refused(tmp_path: Path) -> None:
+    path = pickled(tmp_path / "clip.pkl", {"smplx": numbers(FRAMES, 182), "left_valid": np.ones(3, bool)})
+    with pytest.raises(UnreadableFile, match="left_valid holds"):
+        SignAvatars().read(path)
+
+
+def grab(path: Path, **changes: Any) -> Path:
+    hands = {
+        f"{side}hand": {"params": {"fullpose": numbers(FRAMES, 45, seed=k), "hand_pose": numbers(FRAMES, 24)}}
+        for k, side in enumerate("lr")
+    }
+    body = {
+        "params": {
+            "global_orient": numbers(FRAMES, 3),
+            "body_pose": numbers(FRAMES, 63),
+            "left_hand_pose": numbers(FRAMES, 24),
+        }
+    }
+    content = {"gender": "male", "sbj_id": "s1", "framerate": 120.0, **hands, "body": body, **changes}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **{key: np.array(value, dtype=object) for key, value in content.items()})  # type: ignore[arg-type]
+    return path
+
+
+def test_grab_gives_the_hands_of_mano(tmp_path: Path) -> None:
+    path = grab(tmp_path / "GRAB/s1/cup.npz")
+    reader = Grab()
+    assert reader.recognises(path)
+    found = reader.read(path, root=tmp_path)
+    same(part(found, "left_hand_pose"), numbers(FRAMES, 45, seed=0))
+    same(part(found, "right_hand_pose"), numbers(FRAMES, 45, seed=1))
+    same(part(found, "body_pose"), numbers(FRAMES, 63))
+    assert (found.hand_mean, found.fps, found.subject) == ("incl", 120, "s1")
+
+
+def test_grab_without_the_hands_of_mano_says_so(tmp_path: Path) -> None:
+    path = grab(tmp_path / "cup.npz", rhand={"params": {"hand_pose": numbers(FRAMES, 24)}})
+    with pytest.raises(UnreadableFile, match="has no fullpose; found hand_pose"):
+        Grab().read(path)
+
+
+def test_ho3d_is_a_folder_of_frames(tmp_path: Path) -> None:
+    poses = numbers(4, 48)
+    for row, number in enumerate((0, 1, 3, 4)):
+        pose = None if number == 3 else poses[row]
+        pickled(tmp_path / f"HO3D/train/ABF10/meta/{number:04d}.pkl", {"handPose": pose, "handTrans": np.zeros(3)})
+    folder, reader = tmp_path / "HO3D/train/ABF10/meta", Ho3d()
+    assert reader.recognises(folder)
+    assert not reader.recognises(folder.parent)
+    found = reader.read(folder, root=tmp_path)
+    assert (found.dataset, found.name, found.hand_mean, len(found)) == ("HO3D", "train/ABF10", "incl", 4)
+    seen = [0, 1, 3]
+    same(part(found, "right_hand_pose")[seen], poses[seen, 3:])
+    assert found.right_valid is not None
+    assert found.right_valid.tolist() == [True, True, False, True]
+    assert found.left_valid is not None
+    assert not found.left_valid.any()
+    assert found.clock is not None
+    assert found.clock.tolist() == [0, 1, 3, 4]
+
+
+def matrices(frames: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations of every size, some within 1e-6 of a half turn: matrices and the vectors they stand for."""
+    rng = np.random.default_rng(seed)
+    axes = rng.normal(size=(frames * 15, 3))
+    angles = rng.uniform(0, np.pi, frames * 15)
+    angles[::7] = np.pi - 1e-6
+    angles[1::7] = 0
+    vectors = axes / np.linalg.norm(axes, axis=1, keepdims=True) * angles[:, None]
+    return Rotation.from_rotvec(vectors).as_matrix().reshape(frames, 15, 3, 3), vectors.reshape(frames, 45)
+
+
+def angle_apart(first: np.ndarray, second: np.ndarray) -> float:
+    pair = (Rotation.from_rotvec(v.reshape(-1, 3).astype(np.float64)) for v in (first, second))
+    return float((next(pair).inv() * next(pair)).magnitude().max())
+
+
+def test_hamer_turns_left_hands_back(tmp_path: Path) -> None:
+    rotations, vectors = matrices(3, 0)
+    right = np.array([1.0, 0.0, 1.0])
+    path = pickled(
+        tmp_path / "out.pkl",
+        {"pred_mano_params": {"hand_pose": rotations, "global_orient": rotations[:, :1]}, "right": right},
+    )
+    reader = RotationMatrices()
+    assert reader.recognises(path)
+    found = reader.read(path)
+    assert angle_apart(part(found, "right_hand_pose")[[0, 2]], vectors[[0, 2]]) < 1e-5
+    mirrored = vectors[1].reshape(15, 3) * [1, -1, -1]
+    assert angle_apart(part(found, "left_hand_pose")[1], mirrored) < 1e-5
+    assert found.left_valid is not None
+    assert found.left_valid.tolist() == [False, True, False]
+    assert found.hand_mean == "incl"
+
+
+def test_hamer_without_sides_is_refused(tmp_path: Path) -> None:
+    path = pickled(tmp_path / "out.pkl", {"hand_pose": matrices(2, 0)[0]})
+    with pytest.raises(UnreadableFile, match="does not say which hands are left"):
+        RotationMatrices().read(path)
+
+
+def test_agora_has_both_hands(tmp_path: Path) -> None:
+    (left, left_vectors), (right, right_vectors) = matrices(1, 0), matrices(1, 1)
+    path = pickled(tmp_path / "out.pkl", {"params": {"left_hand_pose": left, "right_hand_pose": right}})
+    found = RotationMatrices().read(path)
+    assert angle_apart(part(found, "left_hand_pose"), left_vectors) < 1e-5
+    assert angle_apart(part(found, "right_hand_pose"), right_vectors) < 1e-5
+
+
+def test_matrices_that_are_no_rotations_are_refused(tmp_path: Path) -> None:
+    path = pickled(tmp_path / "out.pkl", {"hand_pose": np.ones((2, 15, 3, 3)), "right": np.ones(2)})
+    with pytest.raises(UnreadableFile, match="hand_pose holds no rotation matrices"):
+        RotationMatrices().read(path)
+
+
+@pytest.mark.parametrize("reader", [Moshpp(), ArcticMano(), ArcticSmplx(), SignAvatars(), Grab(), RotationMatrices()])
+def test_a_foreign_file_is_not_recognised_and_named_when_forced(reader: Any, tmp_path: Path) -> None:
+    path = pickled(tmp_path / "other.pkl", {"something": 1})
+    assert not reader.recognises(path)
+    with pytest.raises(UnreadableFile, match=r"other\.pkl"):
+        reader.read(path)

@@ -1,0 +1,67 @@
+"""A scan that is killed without warning goes on, the next time, from the files that it had finished."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_tools import catalog, scan
+from data_tools.catalog import Catalog
+
+MovingHands = Callable[[int, int], np.ndarray]
+Consolidated = Callable[..., Path]
+
+SCAN = """
+import sys, time
+from data_tools import catalog, scan
+
+catalog._WORKERS = 1
+
+def progress(done, total, name):
+    print(name, flush=True)
+    if done == 3:
+        time.sleep(600)
+
+scan(sys.argv[1], cache=sys.argv[2], progress=progress)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_finished_files_are_not_read_again(
+    how: signal.Signals,
+    tmp_path: Path,
+    moving_hands: MovingHands,
+    consolidated: Consolidated,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, cache = tmp_path / "data", tmp_path / "scans.sqlite"
+    for seed in range(6):
+        consolidated(data / f"part{seed}.npz", np.concatenate([moving_hands(120, 10 * seed + k) for k in range(3)]))
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCAN, str(data), str(cache)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        finished = [process.stdout.readline().strip() for _ in range(3)]
+        process.send_signal(how)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    read: list[str] = []
+    real = catalog.scan_file
+    monkeypatch.setattr(
+        catalog, "scan_file", lambda path, *rest, **options: (read.append(path.name), real(path, *rest, **options))[1]
+    )
+    found: Catalog = scan(data, cache=cache)
+    assert len(finished) == 3
+    assert set(read) == {f"part{seed}.npz" for seed in range(6)} - set(finished)
+    whole = scan(data, cache=False)
+    assert found.sequences.equals(whole.sequences)
+    assert found.fingerprint == whole.fingerprint
