@@ -1,173 +1,277 @@
-"""Feeds packed poses to a prior: prepared once, then whole batches by index, with no per-frame Python."""
+"""Lightning data modules over packed poses: whole batches, statistics always from the train split.
+
+Below all of them stand :mod:`training.pose_batches` (whole batches from memory, a memory map or a GPU) and
+:mod:`training.split_stores` (splits are packed into a store once). They differ in what a batch is:
+
+- :class:`HandPriorDataModule`: dictionaries with both hands and where each frame is from.
+- :class:`HandVAEDataModule`: (batch, 90) tensors, standardised, or dictionaries.
+- :class:`ConsolidatedHandDataModule`: the same from ``train.npz``, ``val.npz`` and ``test.npz``.
+- :class:`ComprehensivePoseDataModule`: the whole body, (batch, 55, 3).
+- :class:`PriorDataModule`: what a prior of this project is trained on.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pytorch_lightning as pl
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from data_tools.store import PoseStore
+from data_tools.pose_layout import COLUMNS, HAND_DIM, HANDS_DIM, JOINT_NAMES
+from training.consolidated_splits import split_arrays, train_moments
+from training.frame_loading import prepared_frames
+from training.pose_batches import FrameBatches, Make, MappedBatches, PoseBatches
+from training.prior_datamodule import PriorDataModule
+from training.split_modules import LEAST_STD, PoseDataModule, SplitsDataModule, on_device
 
-Prepare = Callable[[Tensor], Tensor]
+__all__ = [
+    "ComprehensivePoseDataModule",
+    "ConsolidatedHandDataModule",
+    "HandPriorDataModule",
+    "HandVAEDataModule",
+    "PriorDataModule",
+    "prepared_frames",
+]
 
-CHUNK_FRAMES = 65_536
-DEVICE_SHARE = 0.5
-"""Share of the free GPU memory that the train split may take; beyond it batches come from the CPU's memory."""
+Transform = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-class FrameBatches:
-    """An epoch of batches in random order: an iterable that Lightning takes in place of a DataLoader.
+class HandPriorDataModule(SplitsDataModule):
+    """Both hands of each frame and where it is from, as dictionaries.
 
-    A DataLoader fetches 8192 frames one by one and stacks them; one gather does the same some 80 times faster.
-    Batches of an epoch differ in size by one frame at most, none larger than ``batch_size``, and every frame
-    is seen once. The order depends on ``seed`` and the epoch only, so a resumed run sees the orders it would have seen.
+    A batch holds ``lhand_pose`` and ``rhand_pose`` (batch, 45), axis-angle in radians, mean hand included;
+    ``dataset_name`` (a list of texts); ``frame_idx`` (batch,); and ``image_id`` (a list of texts, None where a source
+    has none) if any source has picture ids.
 
     Args:
-        frames: (frames, columns) prepared poses.
+        data_dir: The folder of motion files.
+        splits_dir: Splits or a store, see :func:`training.split_stores.store_of`.
         batch_size: Largest batch.
-        seed: Of the orders; None keeps the order of the frames.
-        epoch: Says which epoch begins.
-        rank: Which share of each epoch this process takes, of ``world``.
-        world: Number of processes that share each epoch.
+        num_workers: Taken and not used, see :class:`~training.split_modules.PoseDataModule`.
+        pin_memory: Likewise.
+        transform: Called with each batch (not with each frame) and returns what is used in its place.
+        seed: Of the order of train.
     """
 
     def __init__(
         self,
-        frames: Float[Tensor, "frames columns"],
-        batch_size: int,
-        *,
-        seed: int | None = None,
-        epoch: Callable[[], int] = lambda: 0,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
-        self.frames = frames
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epoch = epoch
-        self.rank = rank
-        self.world = world
-        self._given = 0
-        self._skip = 0
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.frames) // self.world / self.batch_size)
-
-    def __iter__(self) -> Iterator[Float[Tensor, "batch columns"]]:
-        count = len(self.frames)
-        if self.seed is None:
-            order = torch.arange(count)
-        else:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch())
-            order = torch.randperm(count, generator=generator)
-        share = order[: count - count % self.world][self.rank :: self.world].to(self.frames.device)
-        self._given, self._skip = self._skip, 0
-        for index in share.tensor_split(len(self))[self._given :]:
-            self._given += 1
-            yield self.frames.index_select(0, index)
-
-    def state_dict(self) -> dict[str, int]:
-        """How far into its epoch this is; Lightning keeps it in checkpoints."""
-        return {"given": self._given % len(self)}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Begin the next epoch where ``state_dict`` was taken, so that an interrupted one is completed."""
-        self._skip = state["given"]
-
-
-class HandVAEDataModule(pl.LightningDataModule):
-    """The train and val frames of a store, ready for a prior.
-
-    Args:
-        store: A packed store.
-        batch_size: Frames per batch.
-        val_frames: Val frames to look at, drawn evenly over the split.
-        seed: Of the order of the batches.
-        prepare: Turns poses (frames, dim) into what the prior trains on, :meth:`Prior.prepare`; by default the
-            active columns, standardised.
-    """
-
-    def __init__(
-        self,
-        store: PoseStore,
-        *,
-        batch_size: int = 8192,
-        val_frames: int = 4096,
+        data_dir: Path | str,
+        splits_dir: Path | str,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        pin_memory: bool = True,
+        transform: Transform | None = None,
         seed: int = 0,
-        prepare: Prepare | None = None,
     ) -> None:
         super().__init__()
-        self.store = store
+        self.data_dir, self.splits_dir = Path(data_dir), Path(splits_dir)
         self.batch_size = batch_size
-        self.val_frames = val_frames
+        self.transform = transform
         self.seed = seed
-        self.prepare_poses = prepare or _standardiser(store)
 
-    def setup(self, stage: str | None = None) -> None:
-        """Prepare both splits, and put the train split on the device if it fits there."""
-        if hasattr(self, "train_frames"):
-            return
-        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        frames = prepared_frames(self.store, "train", self.prepare_poses)
-        self.train_frames = frames.to(device) if _fits(frames, device) else frames
-        self.eval_frames = prepared_frames(self.store, "val", self.prepare_poses, at_most=self.val_frames).to(device)
+    def _load_split(self, split: str) -> Callable[..., PoseBatches]:
+        frames = prepared_frames(self.store, split, lambda poses: poses[:, self._columns])
+        origins = self._origins(split)
 
-    def train_dataloader(self) -> FrameBatches:
-        trainer = self.trainer
-        return FrameBatches(
-            self.train_frames,
-            self.batch_size,
-            seed=self.seed,
-            epoch=lambda: trainer.current_epoch if trainer else 0,
-            rank=trainer.global_rank if trainer else 0,
-            world=trainer.world_size if trainer else 1,
-        )
+        def make(hands: Float[Tensor, "batch 90"], index: Int64[Tensor, "batch"]) -> dict[str, Any]:
+            batch = {"lhand_pose": hands[:, :HAND_DIM], "rhand_pose": hands[:, HAND_DIM:], **origins(index)}
+            return batch if self.transform is None else self.transform(batch)
 
-    def val_dataloader(self) -> FrameBatches:
-        return FrameBatches(self.eval_frames, 4096)
+        placed = on_device(frames, self.trainer)
+        return lambda **options: FrameBatches(placed, make=make, **options)
 
 
-def prepared_frames(
-    store: PoseStore, split: str, prepare: Prepare, *, at_most: int | None = None
-) -> Float[Tensor, "frames columns"]:
-    """Frames of a split, in order, as a prior wants them.
+class HandVAEDataModule(SplitsDataModule):
+    """Both hands of each frame as one vector of 90, standardised with the statistics of the train split.
+
+    A batch is a tensor (batch, 90); or, with ``return_dict``, a dictionary of ``x90`` (the same), ``lhand_pose`` and
+    ``rhand_pose`` (batch, 45) in radians as they are, ``dataset_name``, ``frame_idx`` and, if standardised, ``mean``
+    and ``std`` (batch, 90): ``x90 * std + mean`` are the angles.
 
     Args:
-        store: A packed store.
-        split: ``train``, ``val`` or ``test``.
-        prepare: Turns poses (frames, dim) into what the prior works on.
-        at_most: Take no more than this many, spread evenly over the split.
-
-    Raises:
-        ValueError: The split is empty or holds a value that is not a number.
+        data_dir: The folder of motion files.
+        splits_dir: Splits or a store, see :func:`training.split_stores.store_of`.
+        batch_size: Largest batch.
+        return_dict: Dictionaries instead of tensors.
+        standardize: Subtract the mean and divide by the standard deviation, once; else angles in radians.
+        mmap: Leave the frames on disk and read them batch by batch, for stores larger than memory; see
+            :class:`~training.pose_batches.MappedBatches` for how they are shuffled then.
+        val_batch_size: Largest batch of val and test.
+        num_workers: Taken and not used, see :class:`~training.split_modules.PoseDataModule`.
+        pin_memory: Likewise.
+        wrap_angles: Likewise: each joint's norm is at most pi in a store, so its numbers are within [-pi, pi].
+        seed: Of the order of train.
     """
-    poses = store.split(split)
-    if len(poses) == 0:
-        raise ValueError(f"the {split} split of {store.path} is empty: give it a share in the mix and pack again")
-    if at_most is not None and len(poses) > at_most:
-        poses = poses[np.linspace(0, len(poses) - 1, at_most).round().astype(np.int64)]
-    chunks = (poses[start : start + CHUNK_FRAMES] for start in range(0, len(poses), CHUNK_FRAMES))
-    frames = torch.cat([prepare(torch.from_numpy(np.array(chunk, np.float32))) for chunk in chunks])
-    if not bool(torch.isfinite(frames).all()):
-        raise ValueError(f"the {split} split of {store.path} holds a pose that is not a number: pack it again")
-    return frames
+
+    def __init__(
+        self,
+        data_dir: Path | str,
+        splits_dir: Path | str,
+        batch_size: int = 8192,
+        return_dict: bool = False,
+        standardize: bool = True,
+        mmap: bool = False,
+        val_batch_size: int = 131_072,
+        num_workers: int = 0,
+        pin_memory: bool = True,
+        wrap_angles: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.data_dir, self.splits_dir = Path(data_dir), Path(splits_dir)
+        self.batch_size = batch_size
+        self.return_dict = return_dict
+        self.val_batch_size = val_batch_size
+        self.standardize = standardize
+        self.mmap = mmap
+        self.seed = seed
+
+    def _load_split(self, split: str) -> Callable[..., PoseBatches]:
+        make = _hand_dicts(self.mean, self.std, self.standardize, self._origins(split)) if self.return_dict else None
+        at_once = self.standardize and not self.return_dict
+        if self.mmap:
+            poses, columns = self.store.split(split), self._columns
+            if len(poses) == 0:
+                raise ValueError(f"the {split} split of {self.store.path} is empty: give it a share in the mix")
+            scale: dict[str, Any] = {"mean": self.mean, "std": self.std} if at_once else {}
+            return lambda **options: MappedBatches(poses, columns=columns, make=make, **scale, **options)
+        mean, std = (self.mean, self.std) if at_once else (0.0, 1.0)
+        frames = prepared_frames(self.store, split, lambda poses: (poses[:, self._columns] - mean) / std)
+        placed = on_device(frames, self.trainer)
+        return lambda **options: FrameBatches(placed, make=make, **options)
 
 
-def _standardiser(store: PoseStore) -> Prepare:
-    columns = torch.from_numpy(np.flatnonzero(store.active))
-    mean, std = (torch.from_numpy(np.array(numbers, np.float32))[columns] for numbers in (store.mean, store.std))
-    return lambda poses: (poses[:, columns] - mean) / std
+class ConsolidatedHandDataModule(PoseDataModule):
+    """Hands from ``train.npz``, ``val.npz`` and ``test.npz``, as ``handprior pack --npz`` and others write them.
+
+    Batches are those of :class:`HandVAEDataModule`; in a dictionary ``dataset_name`` and ``frame_idx`` stand only where
+    the files hold ``dataset`` and ``frame``. The values are taken as the files have them.
+
+    Args:
+        consolidated_dir: The folder of the three files, with ``lhand_pose`` and ``rhand_pose`` (frames, 45) each.
+        batch_size: Largest batch.
+        return_dict: Dictionaries instead of tensors.
+        standardize: Standardise with the statistics of train.npz.
+        num_workers: Taken and not used, see :class:`~training.split_modules.PoseDataModule`.
+        pin_memory: Likewise.
+        seed: Of the order of train.
+    """
+
+    def __init__(
+        self,
+        consolidated_dir: Path | str,
+        batch_size: int = 8192,
+        return_dict: bool = False,
+        standardize: bool = True,
+        num_workers: int = 0,
+        pin_memory: bool = True,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.consolidated_dir = Path(consolidated_dir)
+        self.batch_size = batch_size
+        self.return_dict = return_dict
+        self.standardize = standardize
+        self.seed = seed
+
+    def _load(self) -> None:
+        if "mean" not in self.__dict__:
+            self.mean, std = train_moments(self.consolidated_dir)
+            self.std = torch.where(std < LEAST_STD, torch.ones_like(std), std)
+
+    @property
+    def stats(self) -> dict[str, Float[Tensor, "90"]]:
+        """Mean and standard deviation of each column over train.npz; one where it never changes."""
+        self._load()
+        return {"mean": self.mean, "std": self.std}
+
+    def _load_split(self, split: str) -> Callable[..., PoseBatches]:
+        hands, origins = split_arrays(self.consolidated_dir, split)
+        if self.standardize and not self.return_dict:
+            hands.sub_(self.mean).div_(self.std)
+        make = _hand_dicts(self.mean, self.std, self.standardize, origins) if self.return_dict else None
+        placed = on_device(hands, self.trainer)
+        return lambda **options: FrameBatches(placed, make=make, **options)
 
 
-def _fits(frames: Tensor, device: torch.device) -> bool:
-    if device.type != "cuda":
-        return True
-    free, _ = torch.cuda.mem_get_info(device)
-    return frames.numel() * frames.element_size() < DEVICE_SHARE * free
+class ComprehensivePoseDataModule(SplitsDataModule):
+    """The whole pose of each frame: (batch, 55, 3), the eyes (which 53-joint files lack) as zeros.
+
+    With ``return_dict`` a batch holds ``full_pose`` (batch, 55, 3) and its parts ``global_orient`` (batch, 1, 3),
+    ``body_pose`` (21), ``jaw_pose`` (1), ``eye_pose`` (2), ``lhand_pose`` and ``rhand_pose`` (15).
+
+    Args:
+        data_dir: The folder of motion files, with bodies.
+        splits_dir: Splits or a full store, see :func:`training.split_stores.store_of`.
+        batch_size: Largest batch.
+        num_workers: Taken and not used, see :class:`~training.split_modules.PoseDataModule`.
+        return_dict: Dictionaries instead of tensors.
+        standardize: Standardise with the statistics of the train split; columns that never change become zero.
+        pin_memory: Taken and not used.
+        seed: Of the order of train.
+    """
+
+    pose = "full"
+
+    def __init__(
+        self,
+        data_dir: Path | str,
+        splits_dir: Path | str,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        return_dict: bool = False,
+        standardize: bool = True,
+        pin_memory: bool = True,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.data_dir, self.splits_dir = Path(data_dir), Path(splits_dir)
+        self.batch_size = batch_size
+        self.return_dict = return_dict
+        self.standardize = standardize
+        self.seed = seed
+
+    def _load_split(self, split: str) -> Callable[..., PoseBatches]:
+        mean, std = (self.mean, self.std) if self.standardize else (0.0, 1.0)
+        frames = prepared_frames(self.store, split, lambda poses: (poses - mean) / std)
+
+        def make(poses: Float[Tensor, "batch 165"], _: Int64[Tensor, "batch"]) -> Any:
+            joints = poses.reshape(len(poses), len(JOINT_NAMES), 3)
+            return _body_parts(joints) if self.return_dict else joints
+
+        placed = on_device(frames, self.trainer)
+        return lambda **options: FrameBatches(placed, make=make, **options)
+
+
+def _hand_dicts(
+    mean: Float[Tensor, "90"],
+    std: Float[Tensor, "90"],
+    standardize: bool,
+    origins: Callable[[Int64[Tensor, "batch"]], dict[str, Any]],
+) -> Make:
+    """Make dictionaries of hands in radians."""
+
+    def make(hands: Float[Tensor, "batch 90"], index: Int64[Tensor, "batch"]) -> dict[str, Any]:
+        shift, spread = mean.to(hands.device), std.to(hands.device)
+        batch: dict[str, Any] = {"x90": (hands - shift) / spread if standardize else hands}
+        batch |= {"lhand_pose": hands[:, :HAND_DIM], "rhand_pose": hands[:, HAND_DIM:], **origins(index)}
+        if standardize:
+            batch |= {"mean": shift.expand(len(hands), HANDS_DIM), "std": spread.expand(len(hands), HANDS_DIM)}
+        return batch
+
+    return make
+
+
+def _body_parts(joints: Float[Tensor, "batch 55 3"]) -> dict[str, Float[Tensor, "batch _ 3"]]:
+    parts = {name: joints[:, columns.start // 3 : columns.stop // 3] for name, columns in COLUMNS.items()}
+    eyes = joints[:, COLUMNS["leye_pose"].start // 3 : COLUMNS["reye_pose"].stop // 3]
+    return {
+        **{name: parts[name] for name in ("global_orient", "body_pose", "jaw_pose")},
+        "eye_pose": eyes,
+        "lhand_pose": parts["left_hand_pose"],
+        "rhand_pose": parts["right_hand_pose"],
+        "full_pose": joints,
+    }

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from training.checkpoints import load_prior
-from training.datamodules import prepared_frames
+from training.frame_loading import prepared_frames
 from training.module import RunningMeans
 from training.prior import Prior
 from training.run_folder import RunFolder

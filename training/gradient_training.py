@@ -15,7 +15,7 @@ from training.advice import TrainingError
 from training.callbacks import KeepCheckpoints, ObeyStop, ShowProgress, StreamMetrics, stopping_on_signals
 from training.checkpoints import steps_done
 from training.config import RunConfig
-from training.datamodules import HandVAEDataModule
+from training.datamodules import PriorDataModule
 from training.module import PriorModule
 from training.prior import Prior
 from training.run_folder import RunFolder
@@ -43,7 +43,7 @@ def train_by_gradient(
     """
     run.checkpoint_file("last").parent.mkdir(exist_ok=True)
     module = PriorModule(prior, config)
-    data = HandVAEDataModule(
+    data = PriorDataModule(
         store,
         batch_size=config.batch_size,
         val_frames=config.val_frames,
