@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import scipy.sparse as sp
 
 
 class RefusedPickle(ValueError):
@@ -260,6 +259,8 @@ def _array(content: Any, dtype: np.dtype, shape: tuple[int, ...], order: Any, do
 
 
 def _sparse(value: StandIn, done: dict[int, Any]) -> np.ndarray:
+    import scipy.sparse as sp  # 14 MB that few files need
+
     matrix = sp.csc_matrix if isinstance(value, _SparseColumns) else sp.csr_matrix
     data, indices, indptr = (_plain(value.field(name), done) for name in ("data", "indices", "indptr"))
     rows, columns = value.field("_shape", "shape")

@@ -35,7 +35,7 @@ ACTIVE_SPREAD = 1e-4
 """A column that spreads less than this (radians) over the train split is a constant, not something to learn."""
 
 _WORKERS = min(4, os.cpu_count() or 1)
-_BLOCK_ROWS = 4_096  # with what is worked out from it, no more than a core's cache holds
+_BLOCK_ROWS = 2_048
 
 
 class Packing:
@@ -100,6 +100,7 @@ class Packing:
         try:
             self._first_byte = _write_header(self._poses, (self.chosen.rows, self.dim))
             moments, hash = self._pack_all(folder / ROWS_FILE)
+            os.fsync(self._poses)  # a store that is in its place is on the disk
         finally:
             os.close(self._poses)
             self._journal.close()

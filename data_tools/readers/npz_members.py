@@ -131,7 +131,9 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, raw: IO
     return Member(path, info.filename.removesuffix(".npy"), tuple(shape), dtype, bool(column_major), data_start, offset)
 
 
-def _header(path: Path, name: str, stream: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+def _header(
+    path: Path, name: str, stream: IO[bytes] | zipfile.ZipExtFile
+) -> tuple[tuple[int, ...], bool, np.dtype, int]:
     """Read the header of an .npy: shape, whether column-major, type, and where the data begin."""
     head = stream.read(12)
     version = np.lib.format.read_magic(io.BytesIO(head))

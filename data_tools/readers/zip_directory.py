@@ -36,7 +36,9 @@ def open_zip(path: Path) -> zipfile.ZipFile:
         size = os.fstat(stream.fileno()).st_size
         directory = _directory_bytes(stream, size)
     if directory is not None and directory > _MAX_DIRECTORY:
-        raise UnreadableFile(path, f"its directory has {directory / 2**20:.0f} MiB of names; a zip bomb is not unpacked")
+        raise UnreadableFile(
+            path, f"its directory has {directory / 2**20:.0f} MiB of names; a zip bomb is not unpacked"
+        )
     archive = zipfile.ZipFile(path)
     try:
         _check(path, archive.infolist(), size)

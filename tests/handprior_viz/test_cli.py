@@ -220,12 +220,26 @@ def test_rel_hands_without_a_known_mean_are_refused(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SMPLX_MODEL_PATH", raising=False)
-    (data / "handprior.yaml").write_text("hand_mean: {default: incl, GRAB: rel}\n")
-    assert run(capsys, "balance", str(data), "--total", "500", "--out", str(tmp_path / "splits"))[0] == 0
-    code, _, err = run(capsys, "pack", str(tmp_path / "splits"), "--data", str(data), "--out", str(tmp_path / "store"))
+    live = tmp_path / "live"
+    live.mkdir()
+    for name in ("GRAB", "speech"):
+        shutil.copy(data / f"{name}.npz", live)
+    (live / "handprior.yaml").write_text("hand_mean: {default: incl, GRAB: rel}\n")
+    code, _, err = run(capsys, "balance", str(live), "--total", "500", "--out", str(tmp_path / "splits"))
     assert code == 1
     assert "GRAB" in one_line(err)
-    assert not (tmp_path / "store").exists()
+    assert "mean" in one_line(err)
+    assert not (tmp_path / "splits").exists()
+
+
+def test_the_mean_hand_is_learnt_from_uncaptured_hands(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SMPLX_MODEL_PATH", raising=False)
+    (data / "handprior.yaml").write_text("hand_mean: {default: incl, GRAB: rel}\n")
+    splits, store = str(tmp_path / "splits"), str(tmp_path / "store")
+    assert run(capsys, "balance", str(data), "--total", "500", "--out", splits)[0] == 0
+    assert run(capsys, "pack", splits, "--data", str(data), "--out", store)[0] == 0
 
 
 def test_doctor_looks_at_everything(capsys: pytest.CaptureFixture[str]) -> None:
