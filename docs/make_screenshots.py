@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
 
-from tests.jupyter_browser import Notebook, jupyter_lab  # noqa: E402
+from tests.jupyter_browser import Notebook, chromium, jupyter_lab  # noqa: E402
 
 WIDTH, HEIGHT = 1440, 1250
 PATIENCE = 300_000
@@ -43,6 +43,25 @@ def main() -> None:
             photograph(notebook, "Explore:", out / "tour_explorer.png")
             notebook.use_theme("JupyterLab Dark")
             photograph(notebook, "Explore:", out / "tour_explorer_dark.png")
+    audit(out / "audit.png")
+
+
+def audit(picture: Path) -> None:
+    """Photograph the top of an audit's page, with one dataset opened."""
+    from playwright.sync_api import sync_playwright
+
+    from data_tools import demo_corpus
+    from handprior_viz.cli import main as handprior
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        data, page = demo_corpus.write(Path(folder) / "data", frames=60_000, seed=0).path, Path(folder) / "audit.html"
+        if handprior(["audit", str(data), "--out", str(page)]):
+            raise RuntimeError("the audit failed, see above")
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        view = browser.new_page(viewport={"width": 1200, "height": 1000})
+        view.goto(page.as_uri())
+        view.screenshot(path=picture)
+        browser.close()
 
 
 def balance(notebook: Notebook) -> None:
