@@ -112,6 +112,16 @@ def _bytes(content: bytes | str = b"", encoding: str = "latin1") -> bytes:
     return _encode(content, encoding) if isinstance(content, str) else bytes(content)
 
 
+def _defaultdict(*_: Any) -> dict[Any, Any]:
+    """``collections.defaultdict``, whose default is of no use to data that are complete."""
+    return {}
+
+
+def _path(*parts: Any) -> str:
+    """Any class of ``pathlib``: what a file says of where it once lay is a text here."""
+    return "/".join(map(str, parts)).replace("//", "/")
+
+
 _SPARSE = {
     "csc_matrix": _SparseColumns,
     "csc_array": _SparseColumns,
@@ -128,7 +138,13 @@ _OTHERS: dict[tuple[str, str], Any] = {
     ("builtins", "bytearray"): _bytes,
     ("builtins", "bytes"): _bytes,
     ("builtins", "object"): _PlainObject,
+    ("builtins", "list"): list,
+    ("builtins", "dict"): dict,
+    ("builtins", "int"): int,
+    ("builtins", "float"): float,
     ("collections", "OrderedDict"): dict,
+    ("collections", "defaultdict"): _defaultdict,
+    **{("pathlib", name): _path for name in ("Path", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")},
     ("common.xdict", "xdict"): _SubDict,
     ("_codecs", "encode"): _encode,
     ("copyreg", "_reconstructor"): _Reconstructed,

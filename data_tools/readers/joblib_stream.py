@@ -13,6 +13,7 @@ from typing import IO, Any, ClassVar
 import numpy as np
 from jaxtyping import Shaped
 
+from data_tools.readers import torch_stream
 from data_tools.restricted_unpickler import AllowList, Rebuilt, load_pickle, unpickled
 
 MARK = b"joblib.numpy_pickle"
@@ -43,6 +44,8 @@ class _Unpickler(AllowList, pickle._Unpickler):  # type: ignore[name-defined,mis
     def find_class(self, module: str, name: str) -> Any:
         if module == "joblib.numpy_pickle" and name == "NumpyArrayWrapper":
             return _Described
+        if (module, name) in torch_stream.NAMES:
+            return torch_stream.NAMES[module, name]
         return super().find_class(module, name)
 
     def load_build(self) -> None:

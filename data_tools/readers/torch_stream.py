@@ -107,7 +107,7 @@ class _Unpickler(AllowList, pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in NAMES:
             return NAMES[module, name]
-        if module == "torch" and name in _TYPES:
+        if module in ("torch", "torch.cuda") and name in _TYPES:
             return _StorageType(_TYPES[name])
         return super().find_class(module, name)
 

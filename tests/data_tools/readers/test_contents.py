@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import gzip
 import io
 import json
@@ -82,7 +83,17 @@ def test_arrays_come_back_whoever_wrote_them(way: str, tmp_path: Path) -> None:
     equal(file_contents(path), ARRAYS)
 
 
-@pytest.mark.parametrize("way", ["torch", "torch legacy", "pickle 2", "pickle 5"])
+def test_what_people_leave_beside_their_arrays_is_read_too(tmp_path: Path) -> None:
+    kept: dict[str, Any] = collections.defaultdict(list)
+    kept |= {"poses": np.ones((2, 3)), "from": Path("/data/walk.c3d"), "counts": collections.OrderedDict(a=1)}
+    (tmp_path / "clip.pkl").write_bytes(pickle.dumps(kept))
+    found = file_contents(tmp_path / "clip.pkl")
+    assert found["from"] == "/data/walk.c3d"
+    assert found["counts"] == {"a": 1}
+    np.testing.assert_array_equal(found["poses"], np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("way", ["torch", "torch legacy", "pickle 2", "pickle 5", "joblib", "joblib zlib"])
 def test_tensors_come_back_as_arrays(way: str, tmp_path: Path) -> None:
     path = tmp_path / "clip.pkl"
     WRITERS[way](TENSORS, path)
