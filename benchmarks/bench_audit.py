@@ -8,15 +8,12 @@ show that time grows with the frames and memory does not.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+from own_process import measure, report
 
 NAMES = ("GRAB", "MOYO", "arctic", "Bedlam", "DanceDB", "speech", "magic", "talkshow", "CMU", "KIT")
 CLIP = 250  # frames of a sequence
@@ -58,22 +55,10 @@ def our_audit(data: Path, out: Path) -> None:
 STAGES = {"read": plain_read, "scan": our_scan, "audit": our_audit, "again": our_audit}
 
 
-def measure(stage: str, data: Path, out: Path) -> tuple[float, float]:
-    """Run a stage in its own process: seconds without imports, and peak memory in MB."""
-    command = [sys.executable, __file__, "--stage", stage, "--data", str(data), "--out", str(out)]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
-    seconds, megabytes = json.loads(answer)
-    return seconds, megabytes
-
-
 def run_stage(stage: str, data: Path, out: Path) -> None:
     import data_tools.dataset_audit  # noqa: F401  (imports are not what is measured)
 
-    start = time.perf_counter()
-    STAGES[stage](data, out)
-    seconds = time.perf_counter() - start
-    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    print(json.dumps([seconds, int(peak.split()[1]) / 1024]))
+    report(lambda: STAGES[stage](data, out))
 
 
 def main() -> None:
@@ -94,7 +79,7 @@ def main() -> None:
             data.mkdir()
             out.mkdir()
             write_corpus(data, int(millions * 1e6))
-            found = {stage: measure(stage, data, out) for stage in STAGES}
+            found = {stage: measure(__file__, stage=stage, data=data, out=out) for stage in STAGES}
             columns = "".join(f"{f'{seconds:.2f} s {memory:.0f}':>16}" for seconds, memory in found.values())
             ratio = (found["scan"][0] + found["audit"][0]) / found["read"][0]
             print(f"{int(millions * 1e6):>12,}{columns}{ratio:>23.1f}x")

@@ -17,13 +17,9 @@ are without imports (of which the best of a few turns is taken), peaks are resid
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +27,7 @@ from typing import IO
 
 import numpy as np
 import polars as pl
+from own_process import measure, report
 
 CLIP = 250  # frames of a sequence
 _CLIPS = 64  # different movements; each clip is one of them about a place of its own
@@ -86,7 +83,7 @@ def _even(catalog: object, mix: object) -> dict[str, object]:
     return {"shares": shares}
 
 
-def copy_rows(data: Path, out: Path) -> Callable[[], None]:
+def copy_rows(data: Path, out: Path) -> Callable[[], object]:
     frames = pl.read_parquet(out / "splits" / "selection.parquet", columns=["path", "frame"])
     chosen = {path: np.sort(part["frame"].to_numpy()) for (path,), part in frames.group_by("path", maintain_order=True)}
 
@@ -116,7 +113,7 @@ def _mapped(path: Path, key: str) -> np.ndarray:
     return np.memmap(path, member.dtype, "r", member.offset or 0, member.shape)
 
 
-def copy_arrays(data: Path, out: Path) -> Callable[[], None]:
+def copy_arrays(data: Path, out: Path) -> Callable[[], object]:
     def copy() -> None:
         with (out / "arrays.bin").open("wb") as target:
             for path in sorted(data.glob("*.npz")):
@@ -140,22 +137,22 @@ def _pieces(path: Path, keys: tuple[str, ...]) -> Iterator[bytes]:
                 left -= len(piece)
 
 
-def packing(pose: str) -> Callable[[Path, Path], Callable[[], None]]:
-    def stage(data: Path, out: Path) -> Callable[[], None]:
+def packing(pose: str) -> Callable[[Path, Path], Callable[[], object]]:
+    def stage(data: Path, out: Path) -> Callable[[], object]:
         from data_tools import pack
 
-        return lambda: pack(out / "splits", data, out / f"store_{pose}", pose=pose) and None  # type: ignore[arg-type, return-value, func-returns-value]
+        return lambda: pack(out / "splits", data, out / f"store_{pose}", pose=pose)
 
     return stage
 
 
-def scanning(data: Path, out: Path) -> Callable[[], None]:
+def scanning(data: Path, out: Path) -> Callable[[], object]:
     from data_tools import scan
 
-    return lambda: scan(data, cache=False) and None  # type: ignore[return-value, func-returns-value]
+    return lambda: scan(data, cache=False)
 
 
-STAGES: dict[str, Callable[[Path, Path], Callable[[], None]]] = {
+STAGES: dict[str, Callable[[Path, Path], Callable[[], object]]] = {
     "copy_rows": copy_rows,
     "copy_arrays": copy_arrays,
     "pack_hands": packing("hands"),
@@ -164,16 +161,13 @@ STAGES: dict[str, Callable[[Path, Path], Callable[[], None]]] = {
 }
 
 
-def measure(stage: str, data: Path, out: Path) -> tuple[float, float]:
-    """Run a stage in its own process: seconds, and peak memory in MB."""
+def measured(stage: str, data: Path, out: Path) -> tuple[float, float]:
+    """Run a stage in its own process, on a clean folder: seconds, and peak memory in MB."""
     for left in ("rows.bin", "arrays.bin"):
         (out / left).unlink(missing_ok=True)
     for left in ("store_hands", "store_full"):
         shutil.rmtree(out / left, ignore_errors=True)
-    command = [sys.executable, __file__, "--stage", stage, "--data", str(data), "--out", str(out)]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
-    seconds, megabytes = json.loads(answer)
-    return seconds, megabytes
+    return measure(__file__, stage=stage, data=data, out=out)
 
 
 def run_stage(stage: str, data: Path, out: Path) -> None:
@@ -181,13 +175,7 @@ def run_stage(stage: str, data: Path, out: Path) -> None:
 
     import data_tools.store  # noqa: F401
 
-    work = STAGES[stage](data, out)
-    start = time.perf_counter()
-    work()
-    seconds = time.perf_counter() - start
-    # Not getrusage's: that counts what the parent held before it started this process.
-    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    print(json.dumps([seconds, int(peak.split()[1]) / 1024]))
+    report(STAGES[stage](data, out))
 
 
 def compare(folder: Path, frames: int, files: int, share: float, runs: int) -> None:
@@ -200,7 +188,7 @@ def compare(folder: Path, frames: int, files: int, share: float, runs: int) -> N
     results: dict[str, list[tuple[float, float]]] = {stage: [] for stage in stages}
     for _ in range(runs):
         for stage in stages:
-            results[stage].append(measure(stage, data, out))
+            results[stage].append(measured(stage, data, out))
     rows = len(pl.read_parquet(out / "splits" / "selection.parquet", columns=["frame"]))
     print(f"\n{rows:,} of {frames:,} frames in {files} files ({share:.0%}), {os.cpu_count()} cores, best of {runs}")
     print(f"{'':24}{'seconds':>10}{'MB':>8}{'of rows':>10}{'of arrays':>10}")
@@ -222,7 +210,7 @@ def scaling(folder: Path, millions: list[int], files: int) -> None:
         select(data, out, 1.0)
         line = f"{million * 1_000_000:>12,}"
         for stage, width in (("scan", 12), ("pack_hands", 16), ("pack_full", 16)):
-            seconds, megabytes = measure(stage, data, out)
+            seconds, megabytes = measured(stage, data, out)
             line += f"{seconds / million:>{width}.2f}{megabytes:>8.0f}"
         print(line, flush=True)
         shutil.rmtree(data)

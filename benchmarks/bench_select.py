@@ -14,15 +14,13 @@ import json
 import os
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from own_process import measure, report
 
 SHARE = 0.05  # 1.5 of 30 million
 CLIP = 300  # frames of a sequence, ten seconds: 100,000 sequences in 30 million frames
@@ -98,33 +96,20 @@ STAGES: dict[str, Callable[[Path, Path], None]] = {
 }
 
 
-def measure(stage: str, data: Path, out: Path) -> tuple[float, float]:
-    """Run a stage in its own process: seconds without imports, and peak memory in MB."""
-    command = [sys.executable, __file__, "--stage", stage, "--data", str(data), "--out", str(out)]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
-    seconds, megabytes = json.loads(answer)
-    return seconds, megabytes
-
-
 def run_stage(stage: str, data: Path, out: Path) -> None:
     import data_tools.selection  # noqa: F401  (imports are not what is measured)
 
-    start = time.perf_counter()
-    STAGES[stage](data, out)
-    seconds = time.perf_counter() - start
-    # Not getrusage's: that counts what the parent held before it started this process.
-    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    print(json.dumps([seconds, int(peak.split()[1]) / 1024]))
+    report(lambda: STAGES[stage](data, out))
 
 
 def compare(data: Path, out: Path, runs: int) -> None:
     """Print the medians of some runs, the baseline and ours in turn."""
-    seconds, memory = measure("first_scan", data, out)
+    seconds, memory = measure(__file__, stage="first_scan", data=data, out=out)
     print(f"{'first scan (reads and judges every frame)':44}{seconds:>9.2f} s {memory:>6.0f} MB")
     results: dict[str, list[tuple[float, float]]] = {"plain": [], "ours": [], "ours_written": []}
     for _ in range(runs):
         for stage, measured in results.items():
-            measured.append(measure(stage, data, out))
+            measured.append(measure(__file__, stage=stage, data=data, out=out))
     plainly = statistics.median(seconds for seconds, _ in results["plain"])
     for stage, what in (
         ("plain", "plain: count, sample, shuffle, JSON"),

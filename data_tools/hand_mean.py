@@ -8,6 +8,8 @@ Everything after the reader works on ``incl`` values on the principal branch.
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -54,3 +56,15 @@ def equals_mean(
     largest component) leaves room for float16 storage no further than needed.
     """
     return np.abs(hands - mean).max(axis=-1) <= tolerance
+
+
+def licensed_hands_mean() -> Float[np.ndarray, "90"] | None:
+    """The mean hands of the user's licensed model, (90,) radians, or None when ``SMPLX_MODEL_PATH`` names none.
+
+    The open hand's mean is its own and says nothing about anybody's recordings, so it is never given here.
+    """
+    if not os.environ.get("SMPLX_MODEL_PATH"):
+        return None
+    from data_tools.hand_model import HandModel  # with torch, which few need here
+
+    return HandModel().hands_mean

@@ -262,11 +262,3 @@ def _tensor(array: np.ndarray | Tensor) -> Tensor:
     if isinstance(array, Tensor):
         return array
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-
-
-def licensed_hands_mean() -> Float32[np.ndarray, "90"] | None:
-    """The mean hands of the user's licensed model, (90,) radians, or None when ``SMPLX_MODEL_PATH`` names none.
-
-    The open hand's mean is its own and says nothing about anybody's recordings, so it is never given here.
-    """
-    return HandModel().hands_mean if os.environ.get("SMPLX_MODEL_PATH") else None

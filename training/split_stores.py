@@ -37,7 +37,7 @@ def store_of(data_dir: Path | str, splits_dir: Path | str, pose: Literal["hands"
         ValueError: Splits that do not fit the data, or a store without what ``pose`` asks for.
         RuntimeError: Another process is packing it.
     """
-    from data_tools.hand_model import licensed_hands_mean
+    from data_tools.hand_mean import licensed_hands_mean
     from data_tools.store import PoseStore, pack
 
     folder, data = Path(splits_dir), Path(data_dir)
@@ -87,7 +87,7 @@ def _content_of(folder: Path) -> str:
 
 def _selection(data: Path, folder: Path) -> Selection:
     from data_tools.catalog import scan
-    from data_tools.hand_model import licensed_hands_mean
+    from data_tools.hand_mean import licensed_hands_mean
     from data_tools.selection import FRAMES_FILE, Selection
 
     if (folder / FRAMES_FILE).is_file():

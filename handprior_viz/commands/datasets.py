@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from handprior_viz.commands.terminal import ProgressBar, Result, print_rejected, print_table
 
@@ -92,6 +89,7 @@ def balance(args: argparse.Namespace) -> Result:
 def pack(args: argparse.Namespace) -> Result:
     """Pack a selection into a store."""
     from data_tools import pack
+    from data_tools.hand_mean import licensed_hands_mean
 
     # What lies there from a packing that was not finished is said.
     logging.getLogger("data_tools.packing").setLevel(logging.WARNING)
@@ -101,7 +99,7 @@ def pack(args: argparse.Namespace) -> Result:
             args.data,
             args.out,
             pose=args.pose,
-            hands_mean=model_hands_mean(),
+            hands_mean=licensed_hands_mean(),
             npz=args.npz,
             progress=progress,
         )
@@ -115,6 +113,7 @@ def pack(args: argparse.Namespace) -> Result:
 def _catalog(args: argparse.Namespace) -> Catalog:
     from data_tools import scan
     from data_tools.catalog import Catalog
+    from data_tools.hand_mean import licensed_hands_mean
 
     if Path(args.data).suffix == ".parquet":
         return Catalog.read(args.data)
@@ -123,7 +122,7 @@ def _catalog(args: argparse.Namespace) -> Catalog:
             args.data,
             format=args.format,
             hand_mean=_conventions(args.hand_mean),
-            hands_mean=model_hands_mean(),
+            hands_mean=licensed_hands_mean(),
             progress=progress,
         )
 
@@ -147,18 +146,6 @@ def _conventions(pairs: Sequence[str]) -> dict[str, str]:
             raise ValueError(f"--hand-mean {pair}: expected NAME=incl or NAME=rel")
         conventions[name] = value
     return conventions
-
-
-def model_hands_mean() -> np.ndarray | None:
-    """The mean hands of the user's licensed model, (90,) radians, or None when there is none.
-
-    The open hand's mean is its own and says nothing about anybody's recordings, so it is never used here.
-    """
-    if not os.environ.get("SMPLX_MODEL_PATH"):
-        return None
-    from data_tools.hand_model import HandModel
-
-    return HandModel().hands_mean
 
 
 def _default_tiers(catalog: Catalog) -> dict[str, str]:

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
-from handprior_viz.commands.datasets import model_hands_mean
 from handprior_viz.commands.terminal import Result, print_table
 
 
@@ -95,10 +94,11 @@ def sample(args: argparse.Namespace) -> Result:
 
 def render(args: argparse.Namespace) -> Result:
     """Draw a contact sheet of the poses in an NPZ."""
+    from data_tools.hand_mean import licensed_hands_mean
     from handprior_viz.pose_files import read_poses
     from handprior_viz.render import backend, contact_sheet
 
-    drawn = read_poses(args.poses, model_hands_mean())
+    drawn = read_poses(args.poses, licensed_hands_mean())
     sheet = contact_sheet(drawn.hands, view=args.view, synthetic=drawn.synthetic)
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
