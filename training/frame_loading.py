@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from data_tools.store import PoseStore
 
 Prepare = Callable[[Tensor], Tensor]
+
+_WORKERS = min(4, os.cpu_count() or 1)
 
 CHUNK_FRAMES = 4096
 """Rows that are read and prepared together: 1.5 MB of hands, which stays in a core's cache."""
@@ -39,19 +44,20 @@ def prepared_frames(
         raise ValueError(f"the {split} split of {store.path} is empty: give it a share in the mix and pack again")
     if at_most is not None and count > at_most:
         poses = poses[np.linspace(0, count - 1, at_most).round().astype(np.int64)]
-        chunks: Iterator[np.ndarray] = iter([poses])
-    else:
-        chunks = _chunks(store, split)
-    frames, done = torch.empty(0, 0), 0
-    for chunk in _on_one_thread(chunks):
-        ready = prepare(torch.from_numpy(chunk))
-        if not done:
-            frames = torch.empty((len(poses), *ready.shape[1:]), dtype=ready.dtype)
-        # A sum is quicker than looking at each value, and not a number if one of them is none.
-        if not bool(torch.isfinite(ready.sum())) and not bool(torch.isfinite(ready).all()):
-            raise ValueError(f"the {split} split of {store.path} holds a pose that is not a number: pack it again")
-        frames[done : done + len(ready)] = ready
-        done += len(ready)
+        return _checked(prepare(torch.from_numpy(poses)), store, split)
+    starts = range(0, count, CHUNK_FRAMES)
+    first = _checked(prepare(_rows(store, split, 0)), store, split)
+    frames = torch.empty((count, *first.shape[1:]), dtype=first.dtype)
+    frames[: len(first)] = first
+
+    def fill(start: int) -> None:
+        ready = _checked(prepare(_rows(store, split, start)), store, split)
+        frames[start : start + len(ready)] = ready
+
+    # One thread of torch's in each of ours: on so little work its threads wait for each other most of the time.
+    with _one_thread_each(), ThreadPoolExecutor(max_workers=_WORKERS) as pool:
+        for job in [pool.submit(fill, start) for start in starts[1:]]:
+            job.result()
     return frames
 
 
@@ -62,21 +68,28 @@ def standardiser(store: PoseStore) -> Prepare:
     return lambda poses: (poses[:, columns] - mean) / std
 
 
-def _on_one_thread(chunks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Pass chunks on while torch uses one thread: on so little work, threads wait for each other most of the time."""
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield from chunks
+        yield
     finally:
         torch.set_num_threads(threads)
 
 
-def _chunks(store: PoseStore, split: str) -> Iterator[Float32[np.ndarray, "chunk dim"]]:
-    """Copies of consecutive rows, read and not mapped: pages of a map would count as this process's memory."""
+def _rows(store: PoseStore, split: str, start: int) -> Float32[Tensor, "chunk dim"]:
+    """Consecutive rows of a split, read and not mapped: pages of a map would count as this process's memory."""
     poses = store.poses
-    start, stop = store.about["splits"][split]
-    for low in range(start, stop, CHUNK_FRAMES):
-        rows = min(CHUNK_FRAMES, stop - low)
-        place = poses.offset + low * store.dim * poses.itemsize  # type: ignore[attr-defined]
-        yield np.fromfile(poses.filename, "<f4", rows * store.dim, offset=place).reshape(rows, store.dim)  # type: ignore[attr-defined]
+    first, stop = store.about["splits"][split]
+    rows = min(CHUNK_FRAMES, stop - first - start)
+    place = poses.offset + (first + start) * store.dim * poses.itemsize  # type: ignore[attr-defined]
+    chunk = np.fromfile(poses.filename, "<f4", rows * store.dim, offset=place)  # type: ignore[attr-defined]
+    return torch.from_numpy(chunk.reshape(rows, store.dim))
+
+
+def _checked(frames: Float[Tensor, "frames columns"], store: PoseStore, split: str) -> Float[Tensor, "frames columns"]:
+    """Refuse frames that are not numbers; a sum is quicker than a look at each, and not a number if one is none."""
+    if not bool(torch.isfinite(frames.sum())) and not bool(torch.isfinite(frames).all()):
+        raise ValueError(f"the {split} split of {store.path} holds a pose that is not a number: pack it again")
+    return frames
