@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import io
 import math
-import pickle
 import re
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from data_tools.bounded_unpickler import Allowance, BoundedUnpickler, RefusedPickle
 
-class RefusedPickle(ValueError):
-    """A pickle asked for something that is not plain data."""
+__all__ = ["AllowList", "Rebuilt", "RefusedPickle", "StandIn", "load_pickle", "unpickled"]
 
 
 class StandIn:
@@ -119,7 +118,9 @@ def _defaultdict(*_: Any) -> dict[Any, Any]:
 
 def _path(*parts: Any) -> str:
     """Any class of ``pathlib``: what a file says of where it once lay is a text here."""
-    return "/".join(map(str, parts)).replace("//", "/")
+    if not all(isinstance(part, str) for part in parts):
+        raise RefusedPickle("refused: a path that is not made of texts")
+    return "/".join(parts).replace("//", "/")
 
 
 _SPARSE = {
@@ -154,7 +155,7 @@ _MODERN_NAMES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
 
 class AllowList:
-    """The part of an unpickler that decides what a pickle may name; put before :class:`pickle.Unpickler`."""
+    """The part of an unpickler that decides what a pickle may name; put before :class:`BoundedUnpickler`."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the stand-in of a class on the list.
@@ -179,30 +180,31 @@ class AllowList:
         raise RefusedPickle("refused: it refers to data outside itself")
 
 
-class _Unpickler(AllowList, pickle.Unpickler):
+class _Unpickler(AllowList, BoundedUnpickler):
     pass
 
 
-def load_pickle(source: Path | IO[bytes]) -> Any:
+def load_pickle(source: Path | IO[bytes], allowance: Allowance | None = None) -> Any:
     """Read a pickle of arrays, numbers, texts and containers; chumpy and scipy objects come back as numpy arrays.
 
     Args:
         source: A file, or an open binary stream that stands at the pickle.
+        allowance: What reading may still cost, for one of several pickles in a file.
 
     Raises:
-        RefusedPickle: It names anything else; nothing of that was run.
+        RefusedPickle: It names anything else, or makes more than data need; nothing of that was run.
         ValueError: It is not a readable pickle.
     """
     name = source if isinstance(source, Path) else getattr(source, "name", "this pickle")
     stream = io.BytesIO(source.read_bytes()) if isinstance(source, Path) else source
-    return unpickled(_Unpickler(stream, encoding="latin1"), name)
+    return unpickled(_Unpickler(stream, allowance), name)
 
 
 def unpickled(unpickler: Any, name: object) -> Any:
     """Run an unpickler that is an :class:`AllowList` and make plain values of what it gives.
 
     Args:
-        unpickler: With the method ``load``.
+        unpickler: With the method ``load``, and ``allowance`` for what may be made of it.
         name: Of the source, for messages.
 
     Raises:
@@ -210,7 +212,9 @@ def unpickled(unpickler: Any, name: object) -> Any:
         ValueError: As :func:`load_pickle`.
     """
     try:
-        return _plain(unpickler.load(), {})
+        value = _plain(unpickler.load(), _Done(unpickler.allowance))
+        unpickler.allowance.check(value)
+        return value
     except RefusedPickle as error:
         raise RefusedPickle(f"{name}: {error}") from None
     # Damaged pickles raise nearly anything.
@@ -218,22 +222,32 @@ def unpickled(unpickler: Any, name: object) -> Any:
         raise ValueError(f"{name}: not a readable pickle ({type(error).__name__}: {error})") from error
 
 
-def _plain(value: Any, done: dict[int, Any]) -> Any:
-    """Make arrays and containers of the stand-ins; ``done`` keeps shared objects shared."""
+class _Done(dict[int, Any]):
+    """What is already made plain, by its id, so that shared objects stay shared; and what may still be made."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        super().__init__()
+        self.allowance = allowance
+
+
+def _plain(value: Any, done: _Done) -> Any:
+    """Make arrays and containers of the stand-ins."""
     if not isinstance(value, (dict, list, tuple, set, frozenset, StandIn)):
         return value
     if id(value) not in done:
         if isinstance(value, dict):
-            done[id(value)] = {key: _plain(item, done) for key, item in value.items()}
+            done[id(value)] = {_plain(key, done): _plain(item, done) for key, item in value.items()}
         elif isinstance(value, StandIn):
-            done[id(value)] = _from_stand_in(value, done)
+            made = _from_stand_in(value, done)
+            done.allowance.spend(made.nbytes if isinstance(made, np.ndarray) else 0)
+            done[id(value)] = made
         else:
             kind = next(k for k in (list, tuple, set, frozenset) if isinstance(value, k))
             done[id(value)] = kind([_plain(item, done) for item in value])
     return done[id(value)]
 
 
-def _from_stand_in(value: StandIn, done: dict[int, Any]) -> Any:
+def _from_stand_in(value: StandIn, done: _Done) -> Any:
     if isinstance(value, Rebuilt):
         return value.plain()
     if isinstance(value, _Array):
@@ -257,12 +271,15 @@ def _from_stand_in(value: StandIn, done: dict[int, Any]) -> Any:
 def _dtype(value: _DType) -> np.dtype:
     code = value.arguments[0]
     if not (isinstance(value, _DType) and isinstance(code, str) and re.fullmatch(r"[<>|=]?[biufcSUO]\d*", code)):
-        raise RefusedPickle(f"refused: an array of type {code!r}")
+        what = repr(code)[:40] if isinstance(code, str) else type(code).__name__  # the rest may be endless
+        raise RefusedPickle(f"refused: an array of type {what}")
     order: Any = value.state[1] if value.state else "="
     return np.dtype(code) if order in "|=" else np.dtype(code).newbyteorder(order)
 
 
-def _array(content: Any, dtype: np.dtype, shape: tuple[int, ...], order: Any, done: dict[int, Any]) -> np.ndarray:
+def _array(content: Any, dtype: np.dtype, shape: tuple[int, ...], order: Any, done: _Done) -> np.ndarray:
+    if not all(isinstance(length, int) for length in shape):
+        raise ValueError("an array whose shape is not made of numbers")
     if dtype.hasobject:
         if len(content) != math.prod(shape):
             raise ValueError(f"an array of shape {shape} with {len(content)} entries")
@@ -274,16 +291,17 @@ def _array(content: Any, dtype: np.dtype, shape: tuple[int, ...], order: Any, do
     return np.frombuffer(data, dtype, math.prod(shape)).reshape(shape, order=order)
 
 
-def _sparse(value: StandIn, done: dict[int, Any]) -> np.ndarray:
+def _sparse(value: StandIn, done: _Done) -> np.ndarray:
     import scipy.sparse as sp  # 14 MB that few files need
 
     matrix = sp.csc_matrix if isinstance(value, _SparseColumns) else sp.csr_matrix
     data, indices, indptr = (_plain(value.field(name), done) for name in ("data", "indices", "indptr"))
-    rows, columns = value.field("_shape", "shape")
-    return matrix((data, indices, indptr), shape=(int(rows), int(columns))).toarray()
+    rows, columns = (int(length) for length in value.field("_shape", "shape"))
+    done.allowance.spend(rows * columns * np.asarray(data).itemsize)
+    return matrix((data, indices, indptr), shape=(rows, columns)).toarray()
 
 
-def _chumpy(value: StandIn, done: dict[int, Any]) -> np.ndarray:
+def _chumpy(value: StandIn, done: _Done) -> np.ndarray:
     """The array of a chumpy node: ``x`` of a plain one; ``a`` of a selection or reshape, picked by its ``idxs``."""
     own = value.field("x")
     if own is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from data_tools.bounded_unpickler import Allowance
 from data_tools.readers import joblib_stream, torch_stream
 from data_tools.readers.reader import UnreadableFile
 from data_tools.readers.zip_directory import open_zip
@@ -32,6 +34,9 @@ MOST_TEXT_BYTES = 1 << 29
 _ZIP, _NPY = b"PK\x03\x04", b"\x93NUMPY"
 _COMPRESSED = {b"\x1f\x8b": 31, b"\x78\x01": 15, b"\x78\x5e": 15, b"\x78\x9c": 15, b"\x78\xda": 15}
 """First bytes of gzip and zlib, and the window bits by which zlib reads them."""
+
+_DAMAGE = (NotImplementedError, SyntaxError, tokenize.TokenError, TypeError, OverflowError)
+"""What else headers that are no headers raise."""
 
 _last = threading.local()
 
@@ -100,7 +105,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise UnreadableFile(path, "is nested too deeply to be data") from error
     except MemoryError as error:
         raise UnreadableFile(path, "asks for more memory than there is") from error
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, *_DAMAGE) as error:
         reason = " ".join(str(error).split()).removeprefix(f"{path}: ")[:200]
         raise UnreadableFile(path, reason or f"damaged ({type(error).__name__})") from error
 
@@ -139,13 +144,13 @@ def _expanded(stream: IO[bytes], window_bits: int) -> bytes:
     return content
 
 
-def _npy(path: Path | str, stream: IO[bytes]) -> Any:
+def _npy(path: Path | str, stream: IO[bytes], allowance: Allowance | None = None) -> Any:
     """One array; a single object is unwrapped."""
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, column_major, dtype = read(stream)
     if dtype.hasobject:
-        array = np.asarray(load_pickle(stream), object)
+        array = np.asarray(load_pickle(stream, allowance), object)
         return array.item() if array.shape == () else array
     if isinstance(path, Path):
         return np.load(path, mmap_mode="r", allow_pickle=False)
@@ -158,16 +163,18 @@ def _npz(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
     members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
     if not members:
         raise UnreadableFile(path, "is a zip that holds no arrays")
-    if sum(info.file_size for info in members) > MOST_BYTES:
+    size = sum(info.file_size for info in members)
+    if size > MOST_BYTES:
         raise UnreadableFile(path, f"expands to more than {MOST_BYTES >> 30} GiB")
-    return {info.filename.removesuffix(".npy"): _member(archive, info) for info in members}
+    allowance = Allowance(size)
+    return {info.filename.removesuffix(".npy"): _member(archive, info, allowance) for info in members}
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, allowance: Allowance | None = None) -> Any:
     if info.file_size > MOST_BYTES:
         raise ValueError(f"{info.filename} expands to more than {MOST_BYTES >> 30} GiB")
     with archive.open(info) as member:
-        return _npy(info.filename, io.BytesIO(member.read()))
+        return _npy(info.filename, io.BytesIO(member.read()), allowance)
 
 
 def _json(path: Path, stream: IO[bytes], size: int) -> Any:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import pickle
+from collections.abc import Callable
 from typing import IO, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Shaped
 
-from data_tools.readers import torch_stream
-from data_tools.restricted_unpickler import AllowList, Rebuilt, load_pickle, unpickled
+from data_tools.bounded_unpickler import Allowance, BoundedUnpickler
+from data_tools.readers.torch_stream import TensorList
+from data_tools.restricted_unpickler import Rebuilt, load_pickle, unpickled
 
 MARK = b"joblib.numpy_pickle"
 """Stands in every such file that holds an array."""
@@ -31,26 +33,23 @@ class _Described(Rebuilt):
         return self.values
 
 
-class _Unpickler(AllowList, pickle._Unpickler):  # type: ignore[name-defined,misc]
-    """The unpickler in Python, because an array's bytes must be taken out of the stream between two steps."""
+class _Unpickler(TensorList):
+    """Takes the bytes of each array out of the stream between two steps."""
 
-    dispatch: ClassVar[Any] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined,misc]
-    stack: list[Any]
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(BoundedUnpickler.dispatch)
 
     def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__(stream, encoding="latin1")
+        super().__init__(stream)
         self.bytes_of = stream
 
     def find_class(self, module: str, name: str) -> Any:
         if module == "joblib.numpy_pickle" and name == "NumpyArrayWrapper":
             return _Described
-        if (module, name) in torch_stream.NAMES:
-            return torch_stream.NAMES[module, name]
         return super().find_class(module, name)
 
     def load_build(self) -> None:
         """Give an object its state; an array's bytes are then next in the stream."""
-        pickle._Unpickler.load_build(self)  # type: ignore[attr-defined]
+        BoundedUnpickler.dispatch[pickle.BUILD[0]](self)
         described = self.stack[-1]
         if isinstance(described, _Described):
             described.values = self._array(described)
@@ -59,10 +58,10 @@ class _Unpickler(AllowList, pickle._Unpickler):  # type: ignore[name-defined,mis
 
     def _array(self, described: _Described) -> Shaped[np.ndarray, "..."]:
         # The type may be a stand-in yet; a pickle of it alone turns it into one of numpy's.
-        dtype = unpickled(_Kept(described.field("dtype")), "an array")
+        dtype = unpickled(_Kept(described.field("dtype"), self.allowance), "an array")
         shape = tuple(int(length) for length in described.field("shape"))
         if dtype.hasobject:
-            return np.asarray(load_pickle(self.bytes_of))
+            return np.asarray(load_pickle(self.bytes_of, self.allowance))
         count = math.prod(shape) * dtype.itemsize
         if min(shape, default=1) < 0 or count > _MOST_BYTES:
             raise ValueError(f"an array of shape {shape} {dtype}")
@@ -78,8 +77,8 @@ class _Unpickler(AllowList, pickle._Unpickler):  # type: ignore[name-defined,mis
 class _Kept:
     """Something that is unpickled already and yet to be made plain."""
 
-    def __init__(self, value: Any) -> None:
-        self._value = value
+    def __init__(self, value: Any, allowance: Allowance) -> None:
+        self._value, self.allowance = value, allowance
 
     def load(self) -> Any:
         return self._value

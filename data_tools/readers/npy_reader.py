@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from functools import lru_cache
 from pathlib import Path
+from tokenize import TokenError
 from typing import ClassVar
 
 import numpy as np
@@ -76,7 +77,7 @@ def _header(path: Path, size: int, _: int) -> Member:
         raise
     except OSError as error:
         raise UnreadableFile(path, f"cannot be opened ({error.strerror})") from error
-    except (ValueError, TypeError, SyntaxError, EOFError, OverflowError) as error:
+    except (ValueError, TypeError, SyntaxError, TokenError, EOFError, OverflowError) as error:
         raise UnreadableFile(path, f"cannot be read as .npy ({' '.join(str(error).split())[:200]})") from error
     member = Member(path, _ARRAY, tuple(shape), dtype, bool(column_major), start, start)
     if not dtype.hasobject and (member.bytes != size - start or any(length < 0 for length in shape)):

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Literal
 
 import numpy as np
@@ -79,7 +80,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise UnreadableFile(path, f"damaged or incomplete .npz ({error}); copy it again from its source") from error
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         raise UnreadableFile(path, f"cannot be opened ({error.strerror})") from error
-    except (OSError, ValueError, TypeError, RuntimeError, SyntaxError, OverflowError, MemoryError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError, SyntaxError, OverflowError, MemoryError, TokenError) as error:
         text = " ".join(str(error).split())[:200]
         raise UnreadableFile(path, f"cannot be read as .npz ({text})") from error
 

@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 from jaxtyping import Shaped
 
+from data_tools.bounded_unpickler import Allowance, BoundedUnpickler
 from data_tools.restricted_unpickler import AllowList, Rebuilt, RefusedPickle, unpickled
 
 LEGACY_START = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
@@ -62,7 +63,9 @@ class _Tensor(Rebuilt):
             raise RefusedPickle("refused: a tensor without a storage")
         flat = np.asarray(storage.plain())
         numbers = (offset, *size, *stride)
-        if not all(isinstance(number, int) and number >= 0 for number in numbers) or len(size) != len(stride):
+        if not all(isinstance(number, int) for number in numbers):
+            raise ValueError("a tensor whose size is not made of numbers")
+        if min(numbers) < 0 or len(size) != len(stride):
             raise ValueError(f"a tensor of size {size}, stride {stride} and offset {offset}")
         last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
         if math.prod(size) and last >= len(flat):
@@ -86,34 +89,45 @@ class NestedStorage(Rebuilt):
     """``torch.storage._load_from_bytes``: how a tensor stands in an ordinary pickle."""
 
     def plain(self) -> Any:
-        return load_legacy(io.BytesIO(self.arguments[0]), "a tensor")
+        content, allowance = self.arguments
+        return load_legacy(io.BytesIO(content), "a tensor", allowance)
 
 
-NAMES: dict[tuple[str, str], Any] = {
+_NAMES: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_tensor"): _Tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
     ("torch._utils", "_rebuild_parameter"): _Parameter,
-    ("torch.storage", "_load_from_bytes"): NestedStorage,
     ("torch", "Size"): tuple,
 }
-"""What torch's pickles call, beside what every pickle of arrays does."""
 
 
-class _Unpickler(AllowList, pickle.Unpickler):
-    def __init__(self, stream: IO[bytes], storage: Callable[[str, _StorageType, int], Any]) -> None:
-        super().__init__(stream, encoding="latin1")  # type: ignore[call-arg]
+class TensorList(AllowList, BoundedUnpickler):
+    """What torch's pickles call, beside what every pickle of arrays does."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _NAMES:
+            return _NAMES[module, name]
+        if (module, name) == ("torch.storage", "_load_from_bytes"):
+            return lambda content: NestedStorage(content, self.allowance)
+        return super().find_class(module, name)
+
+
+class _Unpickler(TensorList):
+    def __init__(
+        self, stream: IO[bytes], storage: Callable[[str, _StorageType, int], Any], allowance: Allowance | None = None
+    ) -> None:
+        super().__init__(stream, allowance)
         self._storage = storage
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in NAMES:
-            return NAMES[module, name]
         if module in ("torch", "torch.cuda") and name in _TYPES:
             return _StorageType(_TYPES[name])
         return super().find_class(module, name)
 
     def persistent_load(self, reference: Any) -> _Storage:
         known = isinstance(reference, tuple) and len(reference) >= 5 and reference[0] == "storage"
-        if not (known and isinstance(reference[1], _StorageType) and isinstance(reference[4], int)):
+        kinds = (_StorageType, str | int, object, int)  # type, key, device, numbers
+        if not (known and all(map(isinstance, reference[1:5], kinds))):
             raise RefusedPickle("refused: it refers to data that is not a storage of numbers")
         kind, key, count = reference[1], str(reference[2]), reference[4]
         return _Storage(lambda: self._storage(key, kind, count))  # type: ignore[return-value]
@@ -156,26 +170,29 @@ def load_zip(archive: zipfile.ZipFile, name: object) -> Any:
     entry = next(entry for entry in archive.namelist() if entry.endswith("/data.pkl"))
     folder = entry.removesuffix("data.pkl")
     kept: dict[str, Any] = {}
+    allowance = Allowance(sum(info.file_size for info in archive.infolist()))
 
     def storage(key: str, kind: _StorageType, count: int) -> Any:
         if key not in kept:
             info = archive.getinfo(f"{folder}data/{key}")
             if info.file_size > _MOST_BYTES or info.file_size < count * kind.item_bytes:
                 raise ValueError(f"storage {key} holds {info.file_size} bytes for {count} numbers")
+            allowance.spend(info.file_size)
             kept[key] = kind.array(archive.read(info)[: count * kind.item_bytes])
         return kept[key]
 
     if archive.getinfo(entry).file_size > _MOST_BYTES:
         raise ValueError(f"{name}: data.pkl is larger than {_MOST_BYTES >> 30} GiB")
-    return unpickled(_Unpickler(io.BytesIO(archive.read(entry)), storage), name)
+    return unpickled(_Unpickler(io.BytesIO(archive.read(entry)), storage, allowance), name)
 
 
-def load_legacy(stream: IO[bytes], name: object) -> Any:
+def load_legacy(stream: io.BytesIO, name: object, allowance: Allowance | None = None) -> Any:
     """Read a legacy stream: magic number, version, system, object, keys of the storages, and their numbers.
 
     Args:
         stream: Stands at its first byte.
         name: Of the file, for messages.
+        allowance: What reading may still cost, for a tensor inside a pickle.
 
     Raises:
         RefusedPickle: It holds something other than data.
@@ -193,10 +210,13 @@ def load_legacy(stream: IO[bytes], name: object) -> Any:
             kinds[str(reference[2])] = reference[1]
             return found
 
+    allowance = Allowance(stream.getbuffer().nbytes) if allowance is None else allowance
     for _ in range(3):
-        unpickled(Noting(stream, storage), name)
-    waiting = _Loaded(Noting(stream, storage))
-    keys = unpickled(Noting(stream, storage), name)
+        unpickled(Noting(stream, storage, allowance), name)
+    waiting = _Loaded(Noting(stream, storage, allowance))
+    keys = unpickled(Noting(stream, storage, allowance), name)
+    if not (isinstance(keys, list) and all(isinstance(key, str) for key in keys)):
+        raise ValueError(f"{name}: the list of its storages is damaged")
     for key in keys:
         count = int.from_bytes(stream.read(8), "little")
         if key not in kinds or not 0 <= count * kinds[key].item_bytes <= _MOST_BYTES:
@@ -212,6 +232,7 @@ class _Loaded:
     """An object whose storages are read only after it: unpickled now, made plain later."""
 
     def __init__(self, unpickler: _Unpickler) -> None:
+        self.allowance = unpickler.allowance
         self._value = unpickler.load()
 
     def load(self) -> Any:
