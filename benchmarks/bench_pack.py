@@ -23,11 +23,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from own_process import measure, report
+
+if TYPE_CHECKING:
+    from data_tools.catalog import Catalog
+    from data_tools.mix import Mix
 
 CLIP = 250  # frames of a sequence
 _CLIPS = 64  # different movements; each clip is one of them about a place of its own
@@ -74,12 +78,12 @@ def select(data: Path, out: Path, share: float) -> None:
     balance(catalog, replace(mix, total=int(share * usable), **_even(catalog, mix)), out / "splits")
 
 
-def _even(catalog: object, mix: object) -> dict[str, object]:
+def _even(catalog: Catalog, mix: Mix) -> dict[str, dict[str, float]]:
     """Give every tier what its datasets have, so that no file is left out and none runs short."""
-    rows = catalog.datasets().select("dataset", "usable_frames").iter_rows()  # type: ignore[attr-defined]
-    shares = dict.fromkeys(mix.shares, 0.0)  # type: ignore[attr-defined]
+    rows = catalog.datasets().select("dataset", "usable_frames").iter_rows()
+    shares = dict.fromkeys(mix.shares, 0.0)
     for name, usable in rows:
-        shares[mix.tier_of(name) or mix.unknown_tier] += usable  # type: ignore[attr-defined]
+        shares[mix.tier_of(name) or mix.unknown_tier] += usable
     return {"shares": shares}
 
 
