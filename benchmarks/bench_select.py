@@ -83,10 +83,11 @@ def ours_written(data: Path, out: Path) -> None:
 def _ours(data: Path, out: Path, write: bool) -> None:
     from data_tools import balance, scan
     from data_tools.mixing.mix_settings import Mix
+    from data_tools.splits import availability
 
-    catalog = scan(data, cache=out / "scans.sqlite")
-    total = int(SHARE * catalog.sequences["frames"].sum())
-    selection = balance(catalog, replace(Mix.default(), total=total), out / "splits", dry_run=not write)
+    catalog, mix = scan(data, cache=out / "scans.sqlite"), Mix.default()
+    total = int(SHARE * availability(catalog, mix.splits, mix.exclude_flags).frames.sum())
+    selection = balance(catalog, replace(mix, total=total), out / "splits", dry_run=not write)
     if len(selection) != total:
         raise RuntimeError(f"asked for {total} frames, got {len(selection)}")
 

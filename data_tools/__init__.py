@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from data_tools import demo_corpus
-    from data_tools.catalog import scan
     from data_tools.dataset_audit import audit
     from data_tools.hand_model import HandModel
     from data_tools.mix import plan
+    from data_tools.scanning.folder_scan import scan
     from data_tools.store import PoseStore, balance, pack
 
 __all__ = ["HandModel", "PoseStore", "audit", "balance", "demo_corpus", "pack", "plan", "scan"]
@@ -27,7 +27,7 @@ _HOME = {
     "demo_corpus": "data_tools.demo_corpus",
     "pack": "data_tools.store",
     "plan": "data_tools.mix",
-    "scan": "data_tools.catalog",
+    "scan": "data_tools.scanning.folder_scan",
 }
 
 

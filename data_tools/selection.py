@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from jaxtyping import Int64
 from data_tools.catalog import Catalog
 from data_tools.foreign_splits import read_samples, sample_names
 from data_tools.mix import Mix, MixPlan, plan
-from data_tools.mixing.drawing import draw
+from data_tools.mixing.drawing import Drawn, draw
 from data_tools.mixing.plan_words import MIXED
 from data_tools.readers import needs_components, reader_named
 from data_tools.scanning.boundaries import RULE as BOUNDARY_RULE
@@ -33,24 +34,38 @@ class Selection:
     """Chosen frames.
 
     Attributes:
+        source: The frames, drawn or as a table; names are put to drawn ones on first use.
         frames: One row per frame: dataset, sequence, path, frame, tier, split, subject.
+        known: What :attr:`about` says, where it is known; else it is worked out on first use.
         about: hash, catalog_fingerprint, mix_hash, seed, synthetic, hands_mean, hand_components, splits (names in
             order), and for every path its format and its hand_mean.
         plan: How the frames were chosen; None for a selection read back.
         path: The folder, if it was written.
     """
 
-    frames: pl.DataFrame
-    about: dict[str, Any]
+    source: pl.DataFrame | Drawn
+    known: dict[str, Any] | None = None
     plan: MixPlan | None = None
     path: Path | None = None
+
+    @cached_property
+    def frames(self) -> pl.DataFrame:
+        return self.source.table() if isinstance(self.source, Drawn) else self.source
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        if self.known is not None:
+            return self.known
+        if not isinstance(self.source, Drawn):
+            raise ValueError("a selection from a table of frames needs to be told what it is of")
+        return _about(self.source)
 
     @property
     def hash(self) -> str:
         return str(self.about["hash"])
 
     def __len__(self) -> int:
-        return len(self.frames)
+        return len(self.source)
 
     @classmethod
     def read(cls, folder: Path | str) -> Selection:
@@ -126,11 +141,11 @@ def balance(
     writes = out is not None and not dry_run
     if writes and (line := next((line for line in chosen.warnings if MIXED in line), None)):
         raise ValueError(line)
-    frames = draw(catalog, chosen)
-    selection = Selection(frames, _about(catalog, chosen, frames), chosen)
+    selection = Selection(draw(catalog, chosen), plan=chosen)
     if out is None or not writes:
         return selection
     with whole_folder(Path(out), FRAMES_FILE) as folder:
+        frames = selection.frames
         frames.write_parquet(folder / FRAMES_FILE, metadata={_ABOUT_KEY: json.dumps(selection.about)})
         paths = catalog.sequences["path"].unique().to_list()
         edges = np.append(0, np.cumsum(chosen.given.sum(axis=0))).tolist()  # rows are ordered by split
@@ -143,27 +158,22 @@ def balance(
     return Selection(frames, selection.about, chosen, Path(out))
 
 
-def _about(catalog: Catalog, chosen: MixPlan, frames: pl.DataFrame) -> dict[str, Any]:
-    digest = hashlib.blake2b(f"{catalog.fingerprint}{chosen.mix.hash}".encode(), digest_size=16)
-    digest.update(frames["frame"].to_numpy().astype("<i8", copy=False).data)
-    files = catalog.sequences.unique("path", keep="first", maintain_order=True)
-    files = files.filter(pl.col("path").is_in(_used_paths(frames)))
+def _about(drawn: Drawn) -> dict[str, Any]:
+    catalog, mix = drawn.catalog, drawn.plan.mix
+    digest = hashlib.blake2b(f"{catalog.fingerprint}{mix.hash}".encode(), digest_size=16)
+    digest.update(drawn.frames.astype("<u4", copy=False).data)
+    files = catalog.sequences[np.flatnonzero(np.bincount(drawn.rows))].unique("path", keep="first", maintain_order=True)
     return {
         "hash": digest.hexdigest(),
         "catalog_fingerprint": catalog.fingerprint,
-        "mix_hash": chosen.mix.hash,
-        "seed": chosen.mix.seed,
+        "mix_hash": mix.hash,
+        "seed": mix.seed,
         "synthetic": catalog.synthetic,
         "hands_mean": catalog.hands_mean,
         "hand_components": catalog.hand_components if needs_components(files["format"].unique()) else None,
-        "splits": list(chosen.splits),
+        "splits": list(drawn.plan.splits),
         "files": {row["path"]: [row["format"], row["hand_mean"]] for row in files.iter_rows(named=True)},
     }
-
-
-def _used_paths(frames: pl.DataFrame) -> list[str]:
-    """The files of a selection; its rows are ordered, so each file makes few runs."""
-    return frames["path"].gather(_file_starts(frames)).cast(pl.String).unique().to_list()
 
 
 def _file_starts(frames: pl.DataFrame) -> Int64[np.ndarray, "runs"]:

@@ -6,6 +6,7 @@ removing a dataset never moves another's, and it does not depend on the seed, wh
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from jaxtyping import Bool, Int64
 
 from data_tools.catalog import Catalog
 from data_tools.mixing.dealing import FEWEST_SUBJECTS, RULES, Recordings, assign
+
+_SPAN_COLUMNS = ("dataset", "split", "row", "start", "stop")
 
 __all__ = ["RULES", "Availability", "availability"]
 
@@ -68,7 +71,36 @@ def availability(catalog: Catalog, splits: Mapping[str, float], exclude_flags: t
             without this, so that a run with and one without can be compared.
     """
     key = ("availability", tuple(splits.items()), tuple(exclude_flags))
-    return catalog.remember(key, lambda: _availability(catalog, splits, tuple(exclude_flags)))
+    return catalog.remember(key, lambda: _kept_availability(catalog, splits, tuple(exclude_flags)))
+
+
+def _kept_availability(catalog: Catalog, splits: Mapping[str, float], exclude_flags: tuple[str, ...]) -> Availability:
+    """Take what an earlier scan of the same data worked out for the same splits, or work it out and keep it."""
+    if catalog.kept is None:
+        return _availability(catalog, splits, exclude_flags)
+    asked = (catalog.fingerprint, tuple(splits.items()), exclude_flags)
+    facts, spans = catalog.kept.find("availability", *asked), catalog.kept.find("spans", *asked)
+    if facts is not None and spans is not None:
+        return _unpacked(facts.item(), spans)
+    stock = _availability(catalog, splits, exclude_flags)
+    packed = json.dumps(
+        {name: value for name, value in vars(stock).items() if name != "spans"}, default=np.ndarray.tolist
+    )
+    catalog.kept.keep("spans", pl.DataFrame(stock.spans, [*_SPAN_COLUMNS]), *asked)
+    catalog.kept.keep("availability", pl.DataFrame({"facts": [packed]}), *asked)
+    return stock
+
+
+def _unpacked(facts: str, spans: pl.DataFrame) -> Availability:
+    """Make the availability of its parts again: lists of numbers are arrays, others are tuples."""
+    known = json.loads(facts)
+    for name in ("frames", "usable", "capacity", "excluded"):
+        known[name] = np.array(known[name], np.int64)
+    for name in ("datasets", "splits", "shares", "rules", "exclude_flags"):
+        known[name] = tuple(known[name])
+    for name in ("flags", "conventions"):
+        known[name] = tuple(map(tuple, known[name]))
+    return Availability(spans=spans.to_numpy(), **known)
 
 
 def _availability(catalog: Catalog, splits: Mapping[str, float], exclude_flags: tuple[str, ...]) -> Availability:

@@ -86,7 +86,7 @@ def _content_of(folder: Path) -> str:
 
 
 def _selection(data: Path, folder: Path) -> Selection:
-    from data_tools.catalog import scan
+    from data_tools.scanning.folder_scan import scan
     from data_tools.hand_mean import licensed_hands_mean
     from data_tools.selection import FRAMES_FILE, Selection
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,52 @@ from data_tools.mix import MixPlan
 from data_tools.splits import availability
 
 
-def draw(catalog: Catalog, plan: MixPlan, seed: int | None = None) -> pl.DataFrame:
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The frames that were drawn, by number: ordered by split (as in the mix), dataset, sequence (file order), frame.
+
+    Attributes:
+        rows: Row of the catalog that each frame belongs to.
+        frames: Number of each frame in its file.
+        catalog: What was drawn from.
+        plan: How many frames were asked from where.
+    """
+
+    rows: UInt32[np.ndarray, "frames"]
+    frames: UInt32[np.ndarray, "frames"]
+    catalog: Catalog
+    plan: MixPlan
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def table(self) -> pl.DataFrame:
+        """One row per frame: dataset, sequence, path, frame (number in the file), tier, split, subject."""
+        plan, counts = self.plan, self.plan.given.T.ravel()
+        split, dataset = (codes.astype(np.uint32) for codes in np.divmod(np.arange(len(counts)), len(plan.datasets)))
+        sequences, sequence = self.catalog.sequences, pl.Series(self.rows)
+
+        # Names as codes, of four bytes in a row: strings would take hundreds.
+        def named(names: pl.Series | tuple[str, ...], codes: pl.Series) -> pl.Series:
+            return pl.Series(names, dtype=pl.String).cast(pl.Categorical).gather(codes)
+
+        def by_cell(names: tuple[str, ...], codes: UInt32[np.ndarray, "cells"]) -> pl.Series:
+            return named(names, pl.Series(np.repeat(codes, counts)))
+
+        return pl.DataFrame(
+            {
+                "dataset": by_cell(plan.datasets, dataset),
+                "sequence": named(sequences["sequence"], sequence),
+                "path": named(sequences["path"], sequence),
+                "frame": pl.Series(self.frames).cast(pl.Int64),
+                "tier": by_cell(plan.tiers, dataset),
+                "split": by_cell(plan.splits, split),
+                "subject": named(sequences["subject"], sequence),
+            }
+        )
+
+
+def draw(catalog: Catalog, plan: MixPlan, seed: int | None = None) -> Drawn:
     """Choose the frames that a plan asks for.
 
     Every dataset and split is drawn by itself, from the seed and its names, so that a change elsewhere does not
@@ -24,12 +70,8 @@ def draw(catalog: Catalog, plan: MixPlan, seed: int | None = None) -> pl.DataFra
         plan: How many frames from where.
         seed: Of the draw; the mix's own if not given.
 
-    Returns:
-        One row per frame, ordered by split (as in the mix), dataset, sequence (file order) and frame: dataset,
-        sequence, path, frame (number in the file), tier, split, subject.
-
     Raises:
-        ValueError: The plan was made for another catalog.
+        ValueError: The plan was made for another catalog, or takes nothing.
     """
     if plan.catalog_fingerprint != catalog.fingerprint:
         raise ValueError("the plan was made for another catalog; plan again")
@@ -42,7 +84,7 @@ def draw(catalog: Catalog, plan: MixPlan, seed: int | None = None) -> pl.DataFra
     # In the order of the table: split by split, and in each dataset by dataset.
     counts = plan.given.T.ravel()
     stops = np.cumsum(counts)
-    rows, frames = np.empty(stops[-1], np.uint32), np.empty(stops[-1], np.int64)
+    rows, frames = np.empty(stops[-1], np.uint32), np.empty(stops[-1], np.uint32)
     for place in np.flatnonzero(counts).tolist():
         split, dataset = divmod(place, len(stock.datasets))
         index = dataset * len(stock.splits) + split
@@ -50,7 +92,7 @@ def draw(catalog: Catalog, plan: MixPlan, seed: int | None = None) -> pl.DataFra
         part = slice(int(stops[place] - counts[place]), int(stops[place]))
         generator = _generator(seed, stock.datasets[dataset], stock.splits[split])
         _draw_spans(spans, generator, rows[part], frames[part])
-    return _table(catalog, plan, rows, frames, counts)
+    return Drawn(rows, frames, catalog, plan)
 
 
 def spread(available: int, wanted: int, generator: np.random.Generator) -> Int64[np.ndarray, "wanted"]:
@@ -84,41 +126,12 @@ def _draw_spans(
     spans: Int64[np.ndarray, "spans 3"],
     generator: np.random.Generator,
     rows: UInt32[np.ndarray, "count"],
-    frames: Int64[np.ndarray, "count"],
+    frames: UInt32[np.ndarray, "count"],
 ) -> None:
     """Fill ``rows`` and ``frames`` from spans: row of the catalog, first frame, frame after the last."""
     ends = np.cumsum(spans[:, 2] - spans[:, 1])
     chosen = spread(int(ends[-1]), len(frames), generator)
     per_span = np.diff(np.searchsorted(chosen, ends), prepend=0)
-    np.add(chosen, np.repeat(spans[:, 2] - ends, per_span), out=frames)
+    chosen += np.repeat(spans[:, 2] - ends, per_span)
+    frames[:] = chosen
     rows[:] = np.repeat(spans[:, 0].astype(np.uint32), per_span)
-
-
-def _table(
-    catalog: Catalog,
-    plan: MixPlan,
-    rows: UInt32[np.ndarray, "frames"],
-    frames: Int64[np.ndarray, "frames"],
-    counts: Int64[np.ndarray, "cells"],
-) -> pl.DataFrame:
-    split, dataset = (codes.astype(np.uint32) for codes in np.divmod(np.arange(len(counts)), len(plan.datasets)))
-    sequences, sequence = catalog.sequences, pl.Series(rows)
-
-    # Names as codes, of four bytes in a row: strings would take hundreds.
-    def named(names: pl.Series | tuple[str, ...], codes: pl.Series) -> pl.Series:
-        return pl.Series(names, dtype=pl.String).cast(pl.Categorical).gather(codes)
-
-    def by_cell(names: tuple[str, ...], codes: UInt32[np.ndarray, "cells"]) -> pl.Series:
-        return named(names, pl.Series(np.repeat(codes, counts)))
-
-    return pl.DataFrame(
-        {
-            "dataset": by_cell(plan.datasets, dataset),
-            "sequence": named(sequences["sequence"], sequence),
-            "path": named(sequences["path"], sequence),
-            "frame": frames,
-            "tier": by_cell(plan.tiers, dataset),
-            "split": by_cell(plan.splits, split),
-            "subject": named(sequences["subject"], sequence),
-        }
-    )

@@ -8,6 +8,8 @@ import logging
 import os
 import sqlite3
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -15,9 +17,10 @@ import polars as pl
 log = logging.getLogger(__name__)
 
 VERSION = 2
-"""Part of every stamp; raise it when a change of the rules makes old results wrong."""
+"""Part of every stamp; raise it when a change of the rules makes old results wrong: of judging frames, of finding
+boundaries, or of dealing sequences to splits."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Raise it when the table's columns change: a file that was written with another is emptied."""
 
 
@@ -60,14 +63,23 @@ class ScanCache:
 
     def find(self, key: str, stamp: str) -> pl.DataFrame | None:
         """Return the table that was kept under a key, if it was kept with the same stamp."""
+        content = self.find_packed(key, stamp)
+        try:
+            return None if content is None else pl.read_ipc(io.BytesIO(content))
+        except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+            log.warning("scan cache not read (%s)", error)
+            return None
+
+    def find_packed(self, key: str, stamp: str) -> bytes | None:
+        """Return the bytes of such a table, as :func:`polars.read_ipc` reads them."""
         if self._connection is None:
             return None
         try:
             with self._lock:
                 query = "SELECT content FROM tables WHERE key = ? AND stamp = ?"
                 row = self._connection.execute(query, (key, stamp)).fetchone()
-            return None if row is None else pl.read_ipc(io.BytesIO(row[0]))
-        except (sqlite3.Error, pl.exceptions.PolarsError, OSError, ValueError) as error:
+            return None if row is None else bytes(row[0])
+        except sqlite3.Error as error:
             log.warning("scan cache not read (%s)", error)
             return None
 
@@ -89,6 +101,46 @@ class ScanCache:
                 self._connection.execute("INSERT OR REPLACE INTO tables VALUES (?, ?, ?)", row)
         except sqlite3.Error as error:
             log.warning("scan cache not written (%s)", error)
+
+
+@dataclass(frozen=True)
+class KeptResults:
+    """What is kept of one data folder as a whole, by name, as long as nothing in it changes.
+
+    Attributes:
+        path: The file of the :class:`ScanCache`; None keeps nothing.
+        folder: Hash of the folder and of how it is read.
+        stamp: Hash of all its files' stamps.
+    """
+
+    path: Path | None
+    folder: str
+    stamp: str
+
+    def find(self, name: str, *depends_on: object) -> pl.DataFrame | None:
+        """Return what was kept under a name, if it depended on the same."""
+        with ScanCache(self.path) as cache:
+            return cache.find(*self._key(name, depends_on))
+
+    def find_packed(self, name: str) -> Callable[[], pl.DataFrame] | None:
+        """Return what decodes the table that was kept under a name; it is held in memory until then, compressed."""
+        with ScanCache(self.path) as cache:
+            content = cache.find_packed(*self._key(name, ()))
+        return None if content is None else lambda: self._unpacked(content)
+
+    def keep(self, name: str, table: pl.DataFrame, *depends_on: object) -> None:
+        """Keep a table in place of what was kept under its name."""
+        with ScanCache(self.path) as cache:
+            cache.keep(*self._key(name, depends_on), table)
+
+    def _unpacked(self, content: bytes) -> pl.DataFrame:
+        try:
+            return pl.read_ipc(io.BytesIO(content))
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise ValueError(f"{self.path}: damaged scan cache; delete it and scan again") from error
+
+    def _key(self, name: str, depends_on: tuple[object, ...]) -> tuple[str, str]:
+        return hash_of(self.folder, name), hash_of(self.stamp, *depends_on)
 
 
 def _open(path: Path) -> sqlite3.Connection:

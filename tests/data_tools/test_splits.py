@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_tools import scan, splits
 from data_tools.catalog import Catalog
 from data_tools.mixing.dealing import GUARD_FRAMES
 from data_tools.splits import Availability, availability
@@ -151,3 +153,33 @@ def test_copies_of_a_cut_recording_are_cut_alike(make_catalog: MakeCatalog) -> N
         for frame in range(row["start"], row["stop"]):
             where.setdefault(frame % 5000, set()).add(row["split"])
     assert {len(splits) for splits in where.values()} == {1}
+
+
+def test_a_second_scan_knows_the_splits_and_another_question_is_asked_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was worked out for the same data, splits and flags comes back the same, to the last value."""
+    data, cache, rng = tmp_path / "data", tmp_path / "scans.sqlite", np.random.default_rng(0)
+    data.mkdir()
+    for name in ("GRAB", "speech"):
+        waves = 0.3 * np.sin(np.arange(900)[:, None] / 9 + rng.uniform(0, 6, 90)) + np.repeat(
+            rng.normal(0, 1, (3, 90)), 300, 0
+        )
+        np.savez(data / f"{name}.npz", lhand_pose=waves[:, :45], rhand_pose=waves[:, 45:])
+    worked_out = []
+    real = splits._availability
+    monkeypatch.setattr(splits, "_availability", lambda *given: (worked_out.append(given), real(*given))[1])
+
+    def ask(shares: dict[str, float] = SPLITS, flags: tuple[str, ...] = ()) -> splits.Availability:
+        return splits.availability(scan(data, cache=cache), shares, flags)
+
+    first, second = ask(), ask()
+    assert len(worked_out) == 1
+    for name, value in vars(first).items():
+        np.testing.assert_equal(vars(second)[name], value, err_msg=name)
+        assert type(vars(second)[name]) is type(value)
+    ask({"train": 0.5, "test": 0.5})
+    ask(flags=("frame rate unknown",))
+    assert len(worked_out) == 3
+    np.savez(data / "CMU.npz", lhand_pose=waves[:300, 45:], rhand_pose=waves[:300, :45])
+    assert ask().datasets == ("CMU", "GRAB", "speech")

@@ -50,7 +50,7 @@ def test_a_draw_is_what_was_planned(
     chosen = plan(catalog, mix)
     if not chosen.given.sum():
         return
-    frames = draw(catalog, chosen)
+    frames = draw(catalog, chosen).table()
     counts = frames.group_by("dataset", "split").len().with_columns(pl.col("dataset", "split").cast(pl.String))
     assert {(d, s): n for d, s, n in counts.iter_rows()} == {
         (d, s): int(chosen.given[i, k])
@@ -76,7 +76,7 @@ def test_a_draw_is_what_was_planned(
 def drawn(make_catalog: MakeCatalog, seed: int = 1, **more: list[int]) -> pl.DataFrame:
     catalog = make_catalog({"GRAB": [500] * 30, "MOYO": [500] * 30, **more})
     mix = replace(Mix.default(), total=900, weighting="equal", shares={"high": 1, "medium": 1, "low": 1})
-    return draw(catalog, plan(catalog, mix), seed)
+    return draw(catalog, plan(catalog, mix), seed).table()
 
 
 def test_the_same_every_time_and_another_with_another_seed(make_catalog: MakeCatalog) -> None:

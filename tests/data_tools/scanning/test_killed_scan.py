@@ -11,17 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_tools import catalog, scan
+from data_tools import scan
 from data_tools.catalog import Catalog
+from data_tools.scanning import folder_scan
 
 MovingHands = Callable[[int, int], np.ndarray]
 Consolidated = Callable[..., Path]
 
 SCAN = """
 import sys, time
-from data_tools import catalog, scan
+from data_tools import scan
+from data_tools.scanning import folder_scan
 
-catalog._WORKERS = 1
+folder_scan._WORKERS = 1
 
 def progress(done, total, name):
     print(name, flush=True)
@@ -55,10 +57,13 @@ def test_finished_files_are_not_read_again(
         process.kill()
         process.wait()
     read: list[str] = []
-    real = catalog.scan_file
-    monkeypatch.setattr(
-        catalog, "scan_file", lambda path, *rest, **options: (read.append(path.name), real(path, *rest, **options))[1]
-    )
+    real = folder_scan.scan_file
+
+    def scan_file(path: Path, *rest: object, **options: object) -> object:
+        read.append(path.name)
+        return real(path, *rest, **options)
+
+    monkeypatch.setattr(folder_scan, "scan_file", scan_file)
     found: Catalog = scan(data, cache=cache)
     assert len(finished) == 3
     assert set(read) == {f"part{seed}.npz" for seed in range(6)} - set(finished)
