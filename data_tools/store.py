@@ -17,6 +17,7 @@ from data_tools.catalog import Progress
 from data_tools.dataset_notes import mean_hands
 from data_tools.hand_pca import check_components
 from data_tools.packing.chosen_frames import ChosenFrames
+from data_tools.packing.on_disk import to_disk
 from data_tools.packing.one_writer import one_writer
 from data_tools.packing.packer import ABOUT_FILE, POSES_FILE, ROWS_FILE, Packing, Parts
 from data_tools.packing.plain_npz import write_npz
@@ -186,7 +187,9 @@ def pack(
         folder = job.write(work)
         if npz:
             write_npz(PoseStore(folder), folder)
+        to_disk(*folder.iterdir(), folder)
         put_in_place(folder, out)
+        to_disk(out.parent)
     return PoseStore(out)
 
 

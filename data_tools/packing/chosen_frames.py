@@ -15,8 +15,10 @@ from jaxtyping import Int64
 
 from data_tools.selection import FRAMES_FILE, Selection, read_about
 
-SLICE_ROWS = 262_144
-"""Rows of a selection that are looked at together: 8 MB."""
+SLICE_ROWS = 131_072
+"""Rows of a selection that are looked at together: 4 MB."""
+
+_LOW = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,21 +102,24 @@ class ChosenFrames:
         """Gather the frames that were chosen from one file."""
         if self._numbers is None:
             raise RuntimeError("keep_numbers comes first")
-        runs = self.runs[path]
+        runs, at = self.runs[path], 0
         with self._sorting:  # what sorting takes is taken by one file at a time
-            frames = np.concatenate(
+            # Frame and row as one number, sorted in its place: a third of the memory of sorting one by the other.
+            both = np.concatenate(
                 [np.fromfile(self._numbers, "<i8", stop - start, offset=8 * start) for start, stop in runs]
             )
-            rows = np.concatenate([np.arange(start, stop) for start, stop in runs])
-            if (frames[1:] < frames[:-1]).any():
-                order = np.argsort(frames, kind="stable")
-                frames, rows = frames[order], rows[order]
-        return Source(path, number, frames, rows)
+            both <<= 32
+            for start, stop in runs:
+                both[at : at + stop - start] |= np.arange(start, stop)
+                at += stop - start
+            both.sort()
+            return Source(path, number, both >> 32, both & _LOW)
 
     def _outline(self) -> None:
         digest = hashlib.blake2b(repr(sorted(self.about["files"].items())).encode(), digest_size=16)
         datasets: set[str] = set()
         counts: dict[str, int] = {}
+        blocks: list[str | None] = [None]
         for part in self.slices("path", "split", "dataset", "frame"):
             for name, count in _runs(part["path"]):
                 runs = self.runs.setdefault(name, [])
@@ -124,14 +129,22 @@ class ChosenFrames:
                     runs.append((self.rows, self.rows + count))
                 self.rows += count
             for name, count in _runs(part["split"]):
+                blocks += [name] * (name != blocks[-1])
                 counts[name] = counts.get(name, 0) + count
-            datasets.update(part["dataset"].cast(pl.String).unique())
-            digest.update(part["frame"].to_numpy().astype("<i8").tobytes())
+            datasets.update(part["dataset"].unique().cast(pl.String))
+            frames = part["frame"].to_numpy().astype("<i8")
+            if frames.min() < 0 or frames.max() >= 1 << 31:
+                raise ValueError("the selection names frames that no file has; make one with `handprior balance`")
+            digest.update(frames.data)
         for name in self.runs:
             if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
                 raise ValueError(f"{name!r} lies outside the data folder; the selection is not used")
         if not self.rows:
             raise ValueError("the selection holds no frames; choose some with `handprior balance`")
+        if lost := sorted(set(self.runs) - set(self.about["files"])):
+            raise ValueError(f"{lost[0]!r}: the selection does not say what that is; make one with `handprior balance`")
+        if blocks[1:] != [split for split in self.about["splits"] if split in counts]:
+            raise ValueError("the selection's rows are not grouped by split; make one with `handprior balance`")
         start = 0
         for split in self.about["splits"]:
             self.splits[split] = [start, start := start + counts.get(split, 0)]

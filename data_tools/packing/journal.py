@@ -44,7 +44,10 @@ class Journal:
         self._dim = dim
         self._bytes = 4 * HASH_BYTES + 8 * (1 + 2 * dim)
 
-    def close(self) -> None:
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         os.close(self._file)
 
     def write(self, number: int, finished: Finished) -> None:

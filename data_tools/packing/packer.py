@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from data_tools.hand_mean import to_model_pose
 from data_tools.packing.chosen_frames import ChosenFrames, Source
 from data_tools.packing.journal import HASH_BYTES, Finished, Journal, hash_of
 from data_tools.packing.moments import Moments
+from data_tools.packing.row_file import RowFile, in_order, neighbours
 from data_tools.packing.row_table import IdFile, write_rows
 from data_tools.packing.unfinished import JOURNAL
 from data_tools.pose_layout import COLUMN_NAMES, COLUMNS, HANDS_COLUMNS, POSE_DIM
@@ -92,18 +93,17 @@ class Packing:
         """Write poses.npy, rows.parquet and store.json, going on from what ``work`` holds; returns their folder."""
         folder = work / "store"
         folder.mkdir(exist_ok=True)
+        for left in folder.iterdir():  # a packing that was killed later on may have begun more than is asked for now
+            if left.name != POSES_FILE:
+                left.unlink()
         (work / "image_ids").mkdir(exist_ok=True)
         self.chosen.keep_numbers(work / "frame_numbers")
         self._work = work
         self._journal = Journal(work / JOURNAL, self.dim)
-        self._poses = os.open(folder / POSES_FILE, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            self._first_byte = _write_header(self._poses, (self.chosen.rows, self.dim))
+        self._poses = RowFile(folder / POSES_FILE, np.dtype("<f4"), (self.chosen.rows, self.dim))
+        with self._journal, self._poses:
             moments, hash = self._pack_all(folder / ROWS_FILE)
-            os.fsync(self._poses)  # a store that is in its place is on the disk
-        finally:
-            os.close(self._poses)
-            self._journal.close()
+            self._poses.sync()
         about = self._about(moments, hash)
         (folder / ABOUT_FILE).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         return folder
@@ -112,9 +112,9 @@ class Packing:
         """Pack all files that are not done, several at a time; returns the moments and the hash of all rows."""
         files = self.chosen.files()
         with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
-            jobs = [pool.submit(self._pack_unless_done, path, number) for number, path in enumerate(files)]
             # Beside the poses, since few sources have image ids; where one does, the table is written again.
-            jobs.append(pool.submit(write_rows, self.chosen, rows))
+            jobs = [pool.submit(write_rows, self.chosen, rows)]
+            jobs += [pool.submit(self._pack_unless_done, path, number) for number, path in enumerate(files)]
             try:
                 for job in as_completed(jobs):
                     job.result()
@@ -164,24 +164,30 @@ class Packing:
                 if self._stop.is_set():
                     return
                 block = self._convert(span, slice(low, low + _BLOCK_ROWS), convention)
-                rows = source.rows[done : done + len(block)]
-                done += len(block)
                 digest.update(block.data)
-                _write_rows(self._poses, self._first_byte, block, rows)
-                is_train = (rows >= self.train.start) & (rows < self.train.stop)
-                if is_train.any():
-                    moments.add(Moments.of(block if is_train.all() else block[is_train]))
+                self._write(block, source.rows[done : done + len(block)], moments)
+                done += len(block)
             self._count(len(span), source.path)
+        if done != len(source.rows):
+            raise UnreadableFile(place, f"gave {done} of {len(source.rows)} chosen frames: it has changed")
         self._journal.write(source.number, Finished(stamp, digest.digest()[:HASH_BYTES], ids.digest(), moments))
+
+    def _write(self, block: Float32[np.ndarray, "rows dim"], rows: Int64[np.ndarray, "rows"], moments: Moments) -> None:
+        """Write a block's rows where they belong, and take those of the train split into the moments."""
+        rows, block = in_order(rows, block)
+        self._poses.write(rows, block)
+        low, high = np.searchsorted(rows, (self.train.start, self.train.stop))
+        if low < high:
+            moments.add(Moments.of(block[low:high]))
 
     def _still_there(self, source: Source, finished: Finished) -> bool:
         """Tell whether the rows of a file that was done before are what was written."""
         if self._id_file(source).digest() != finished.ids_digest:
             return False
-        digest, row_bytes = hashlib.sha256(), 4 * self.dim
+        digest = hashlib.sha256()
         for low in range(0, len(source.rows), _BLOCK_ROWS):
-            for start, stop in _neighbours(source.rows[low : low + _BLOCK_ROWS]):
-                digest.update(os.pread(self._poses, (stop - start) * row_bytes, self._first_byte + start * row_bytes))
+            for start, stop in neighbours(source.rows[low : low + _BLOCK_ROWS]):
+                digest.update(self._poses.read(start, stop))
         return digest.digest()[: len(finished.digest)] == finished.digest
 
     def _convert(self, span: PoseSequence, rows: slice, convention: Any) -> Float32[np.ndarray, "rows dim"]:
@@ -227,36 +233,3 @@ class Packing:
             "source": {"selection": about["hash"], **source},
             "hash": hash,
         }
-
-
-def _write_header(file: int, shape: tuple[int, int]) -> int:
-    """Begin an .npy that is written row by row; returns where its data begin."""
-    with os.fdopen(os.dup(file), "wb") as stream:
-        stream.seek(0)
-        np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        start = stream.tell()
-    os.ftruncate(file, start + 4 * shape[0] * shape[1])
-    return start
-
-
-def _neighbours(rows: Int64[np.ndarray, "rows"]) -> Iterator[tuple[int, int]]:
-    """Divide rows into runs of neighbours: first row, row after the last."""
-    breaks = (np.flatnonzero(np.diff(rows) != 1) + 1).tolist()
-    for low, high in zip([0, *breaks], [*breaks, len(rows)], strict=True):
-        yield int(rows[low]), int(rows[high - 1]) + 1
-
-
-def _write_rows(file: int, start: int, block: Float32[np.ndarray, "rows dim"], rows: Int64[np.ndarray, "rows"]) -> None:
-    """Write rows where they belong, neighbours together.
-
-    Plain writes and no memory map: a full disk is then an error to report, where a map would kill the process, and
-    pages written do not count as this process's memory.
-    """
-    row_bytes, done = block.shape[1] * block.itemsize, 0
-    for first, stop in _neighbours(rows):
-        content = block[done : done + stop - first].data.cast("B")
-        done += stop - first
-        offset = start + first * row_bytes
-        while content:
-            written = os.pwrite(file, content, offset)
-            content, offset = content[written:], offset + written

@@ -13,10 +13,14 @@ from jaxtyping import Int64, Shaped
 
 from data_tools.packing.chosen_frames import ChosenFrames
 from data_tools.packing.journal import NO_IDS
+from data_tools.packing.on_disk import to_disk
+from data_tools.packing.row_file import RowFile, in_order
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+_WIDENED = 65_536  # ids that are written again together
 
 
 class IdFile:
@@ -31,7 +35,6 @@ class IdFile:
         self.path = path
         self._starts = np.array([start for start, _ in runs])
         self._before = np.cumsum([0, *(stop - start for start, stop in runs)])
-        self._kept: np.memmap | None = None
 
     def clear(self) -> None:
         """Forget what an earlier packing wrote."""
@@ -40,41 +43,45 @@ class IdFile:
     def write(self, rows: Int64[np.ndarray, "rows"], ids: Shaped[np.ndarray, "rows"]) -> None:
         """Keep the ids of some rows."""
         run = np.searchsorted(self._starts, rows, side="right") - 1
-        self._room_for(ids.dtype)[self._before[run] + rows - self._starts[run]] = ids
+        places, ids = in_order(self._before[run] + rows - self._starts[run], ids)
+        with RowFile(self.path, self._room_for(ids.dtype), (int(self._before[-1]),)) as file:
+            file.write(places, ids)
 
     def read(self, start: int, stop: int) -> Shaped[np.ndarray, "rows"]:
         """Return the ids of neighbouring rows of one run."""
         run = int(np.searchsorted(self._starts, start, side="right")) - 1
         first = int(self._before[run]) + start - int(self._starts[run])
-        return np.asarray(np.load(self.path, mmap_mode="r", allow_pickle=False)[first : first + stop - start])
+        return self._kept()[first : first + stop - start]
 
     @property
     def kind(self) -> str | None:
         """Kind of the ids as numpy has it: ``i``, ``u``, ``U`` or ``S``; None if there are none."""
-        if not self.path.is_file():
-            return None
-        return str(np.load(self.path, mmap_mode="r", allow_pickle=False).dtype.kind)
+        return str(self._kept().dtype.kind) if self.path.is_file() else None
 
     def digest(self) -> bytes:
         """Hash of all ids; zeros if there are none."""
-        if self._kept is not None:
-            self._kept.flush()
         if not self.path.is_file():
             return NO_IDS
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=len(NO_IDS))).digest()
 
-    def _room_for(self, dtype: np.dtype) -> np.memmap:
-        kept = self._kept
-        if kept is None or np.promote_types(kept.dtype, dtype) != kept.dtype:
-            wide = dtype if kept is None else np.promote_types(kept.dtype, dtype)
+    def _kept(self) -> np.ndarray:
+        return np.asarray(np.load(self.path, mmap_mode="r", allow_pickle=False))
+
+    def _room_for(self, dtype: np.dtype) -> np.dtype:
+        """Return a type that holds these ids and those that are kept, which are written again where it is wider."""
+        if not self.path.is_file():
+            return dtype
+        kept = self._kept()
+        wide = np.promote_types(kept.dtype, dtype)
+        if wide != kept.dtype:
             beside = self.path.with_suffix(".wider")
-            self._kept = np.lib.format.open_memmap(beside, "w+", wide, (int(self._before[-1]),))
-            if kept is not None:
-                self._kept[:] = kept
+            with RowFile(beside, wide, kept.shape) as file:
+                for low in range(0, len(kept), _WIDENED):
+                    part = kept[low : low + _WIDENED]
+                    file.write(np.arange(low, low + len(part)), part)
             beside.replace(self.path)
-        assert self._kept is not None
-        return self._kept
+        return wide
 
 
 def write_rows(chosen: ChosenFrames, path: Path, ids: Mapping[str, IdFile] | None = None) -> None:
@@ -100,6 +107,7 @@ def write_rows(chosen: ChosenFrames, path: Path, ids: Mapping[str, IdFile] | Non
     finally:
         if writer is not None:
             writer.close()
+    to_disk(path)
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -60,7 +60,7 @@ def _begin(folder: Path, key: str, what: str) -> None:
             log.warning("%s: %s, begun and not finished; pack them again, or delete it", other, about["what"])
     if folder.exists():
         about = _about(folder)
-        if about is None and any(folder.iterdir()):
+        if about is None and not _torn(folder):
             raise FileExistsError(f"{folder}: in the way, and not an unfinished store; move it elsewhere")
         if about is not None and about["key"] == key:
             log.warning("%s: begun before; going on from there", folder)
@@ -97,6 +97,14 @@ def _about(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return about if isinstance(about, dict) and {"key", "what"} <= set(about) else None
+
+
+def _torn(folder: Path) -> bool:
+    """Tell whether a kill or a power cut came before it was written what is packed here."""
+    about = folder / _ABOUT
+    if about.is_file():
+        return about.stat().st_size < 1 << 16 and not about.read_bytes().strip(b"\0")
+    return {path.name for path in folder.iterdir()} <= {f".{_ABOUT}"}
 
 
 def _size(count: int) -> str:

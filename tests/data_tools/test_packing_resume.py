@@ -19,8 +19,10 @@ import pytest
 
 from data_tools import PoseStore, balance, pack, scan
 from data_tools.mix import Mix
-from data_tools.packing import packer
+from data_tools.packing import packer, row_file
 from data_tools.packing.packer import Packing
+from data_tools.readers import UnreadableFile
+from data_tools.readers.npz_reader import NpzReader
 from data_tools.selection import Selection
 
 MovingHands = Callable[[int, int], np.ndarray]
@@ -178,6 +180,78 @@ def test_nothing_foreign_is_removed(splits: Path, data: Path, tmp_path: Path) ->
     with pytest.raises(FileExistsError, match=r"store\.partial: in the way, and not an unfinished store"):
         pack(splits, data, tmp_path / "store")
     assert (tmp_path / "store.partial" / "thesis.txt").read_text() == "mine"
+
+
+def test_what_else_a_killed_packing_had_begun_does_not_stay(
+    splits: Path, data: Path, whole: PoseStore, tmp_path: Path
+) -> None:
+    partial = killed(splits, data, tmp_path / "store")
+    for name in ("train.npz", ".val.npz.4711", "handprior.yaml"):  # of one that was to write plain arrays too
+        (partial / "store" / name).write_text("half")
+    pack(splits, data, tmp_path / "store")
+    assert bytes_of(tmp_path / "store") == bytes_of(whole.path)
+
+
+@pytest.mark.parametrize("left", [{".packing.json": "{"}, {"packing.json": "", "finished": ""}, {}])
+def test_a_packing_that_ended_as_it_began_is_begun_again(
+    splits: Path, data: Path, whole: PoseStore, tmp_path: Path, left: dict[str, str]
+) -> None:
+    (tmp_path / "store.partial").mkdir()
+    for name, content in left.items():
+        (tmp_path / "store.partial" / name).write_text(content)
+    pack(splits, data, tmp_path / "store")
+    assert bytes_of(tmp_path / "store") == bytes_of(whole.path)
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_all_of_a_store_is_on_the_disk_before_it_is_in_its_place(
+    splits: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, synced = os.fsync, set()
+
+    def watched(file: int) -> None:
+        if not (tmp_path / "store").exists():
+            synced.add(os.fstat(file).st_ino)
+        real(file)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    store = pack(splits, data, tmp_path / "store", npz=True)
+    assert {path.stat().st_ino for path in (store.path, *store.path.iterdir())} <= synced
+
+
+def test_a_disk_that_fails_in_the_background_is_an_error(
+    splits: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failures = os.fsync, [OSError(errno.EIO, "Input/output error")]
+
+    def fails_once(file: int) -> None:  # as the system does
+        if failures and Path(f"/proc/self/fd/{file}").resolve().name == "poses.npy":
+            raise failures.pop()
+        real(file)
+
+    monkeypatch.setattr(row_file, "_SYNC_BYTES", 100_000)
+    monkeypatch.setattr(os, "fsync", fails_once)
+    with pytest.raises(OSError, match=r"not written .*Input/output error.*: what was packed is kept in store\.partial"):
+        pack(splits, data, tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_file_that_gives_too_few_frames_is_named(
+    splits: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = NpzReader.pick
+    monkeypatch.setattr(NpzReader, "pick", lambda self, path, frames, **rest: real(self, path, frames[:-1], **rest))
+    with pytest.raises(UnreadableFile, match=r"npz: gave \d+ of \d+ chosen frames: it has changed"):
+        pack(splits, data, tmp_path / "store")
+
+
+def test_a_selection_that_is_not_in_order_is_refused(splits: Path, data: Path, tmp_path: Path) -> None:
+    selection = Selection.read(splits)
+    with pytest.raises(ValueError, match="rows are not grouped by split"):
+        pack(Selection(selection.frames.reverse(), selection.about), data, tmp_path / "store")
+    about = {**selection.about, "files": {}}
+    with pytest.raises(ValueError, match=r"'GRAB\.npz': the selection does not say what that is"):
+        pack(Selection(selection.frames, about), data, tmp_path / "store")
 
 
 def test_ctrl_c_keeps_what_is_finished(

@@ -249,7 +249,7 @@ def test_progress_and_wrong_arguments(selection: Selection, data: Path, tmp_path
     with pytest.raises(ValueError, match="pose must be hands or full, got 'feet'"):
         pack(selection, data, tmp_path / "store", pose="feet")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="hands_mean must be 90 finite numbers"):
-        pack(replace(selection, about={**selection.about, "hands_mean": None}), data, tmp_path, hands_mean=[1.0])
+        pack(replace(selection, known={**selection.about, "hands_mean": None}), data, tmp_path, hands_mean=[1.0])
 
 
 def test_a_damaged_store_is_named(store: PoseStore, tmp_path: Path) -> None:
