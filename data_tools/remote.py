@@ -2,7 +2,9 @@
 
 Only what could hold motion is fetched, and what has not changed since is not fetched again. A mirror lies in
 ``XDG_CACHE_HOME/handprior/remote`` (``~/.cache`` by default) and may be deleted at any time. Who may read what is
-settled by fsspec's own means (environment, ``~/.config/fsspec``), never by words in the URL.
+settled by fsspec's own means (environment, ``~/.config/fsspec``), never by words in the URL: for ``s3://`` that is
+``AWS_PROFILE`` or ``AWS_ACCESS_KEY_ID`` and so on, ``AWS_ENDPOINT_URL`` for another service than Amazon's, and
+``FSSPEC_S3_ANON=true`` for a public bucket.
 """
 
 from __future__ import annotations
@@ -29,6 +31,13 @@ Progress = Callable[[int, int, str], None]
 _EXTRAS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp", "https": "aiohttp"}
 _MARKS = ("ETag", "etag", "md5Hash", "crc32c", "Content-MD5", "generation", "LastModified", "Last-Modified", "mtime")
 """What file systems call that which changes with a file's content."""
+
+_ACCESS = {
+    "s3": "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; FSSPEC_S3_ANON=true for a public bucket",
+    "gs": "set GOOGLE_APPLICATION_CREDENTIALS; FSSPEC_GCS_TOKEN=anon for a public bucket",
+}
+_NO_ACCESS = {"NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError", "RefreshError"}
+"""What the clients of clouds call it that nobody said who is asking; none of them is a PermissionError."""
 
 _WORKERS = 4
 _SPARE = 1 << 26  # bytes that stay free
@@ -66,6 +75,7 @@ def local_folder(data: Path | str, progress: Progress | None = None) -> Path:
         ValueError: A protocol that is not known or not installed, a password in the URL, or a name that leads out of
             the folder.
         FileNotFoundError: Nothing there that could hold motion.
+        PermissionError: Whoever is asking may not read it, or nobody said who is asking.
         OSError: It cannot be reached, or the disk has too little room.
         RuntimeError: Another process is fetching the same.
     """
@@ -96,11 +106,15 @@ class _Entry:
     stamp: str
 
 
+def _protocol(url: str) -> str:
+    return url.partition("://")[0].rpartition("::")[2]
+
+
 def _open(url: str) -> tuple[Any, str]:
     """Open the file system of a URL."""
     import fsspec
 
-    protocol = url.partition("://")[0].rpartition("::")[2]
+    protocol = _protocol(url)
     if urlsplit(url).password:
         raise ValueError("a URL with a password in it would be written into catalogs; give it to fsspec another way")
     try:
@@ -117,7 +131,7 @@ def _open(url: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def _explained(url: str) -> Iterator[None]:
+def _explained(url: str, protocol: str) -> Iterator[None]:
     """Every file system has its own errors: say in one line what failed."""
     try:
         yield
@@ -126,6 +140,9 @@ def _explained(url: str) -> Iterator[None]:
         raise FileNotFoundError(f"{url}: not there, or cannot be reached") from error
     except Exception as error:
         text = " ".join(str(error).split())[:200] or type(error).__name__
+        if isinstance(error, PermissionError) or type(error).__name__ in _NO_ACCESS:
+            hint = _ACCESS.get({"s3a": "s3", "gcs": "gs"}.get(protocol, protocol), "give fsspec the credentials")
+            raise PermissionError(f"{url}: no access ({text}); {hint}") from error
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             text = "the disk is full; what was fetched is kept: make room and try again"
         raise OSError(f"{url}: cannot be fetched ({text})") from error
@@ -133,25 +150,31 @@ def _explained(url: str) -> Iterator[None]:
 
 def _listing(system: Any, root: str, url: str) -> tuple[list[_Entry], str | None]:
     """List the files worth fetching; and the name of the one file, if the URL is of one."""
-    with _explained(url):
+    with _explained(url, _protocol(url)):
+        system.invalidate_cache()  # fsspec keeps one object per bucket, with what it once listed
         found: Mapping[str, Any] = system.find(root, detail=True)
         if single := not found or list(found) == [root]:
             found = {root: system.info(root)}
     base, one = root.rstrip("/") + "/", ""
     if single:
-        base, one = root.rpartition("/")[0] + "/", root.rpartition("/")[2]
-        found = {**found, **_beside(system, base)}
+        folder = root.rpartition("/")[0] + "/"
+        found = {**found, **_beside(system, folder)}
+        # The folder that the file lies in names its dataset, here as there.
+        base = folder.rstrip("/").rpartition("/")[0] + "/" if "/" in folder.split("://")[-1].strip("/") else folder
+        one = root.removeprefix(base)
     entries = []
     for remote, info in sorted(found.items()):
         if not remote.startswith(base):
             raise ValueError(f"{url}: lists {remote!r}, which lies outside of it; nothing is fetched")
         # Web addresses are written with %20 for a space; paths of the other file systems are as they are.
         name = unquote(remote.removeprefix(base)) if "://" in root else remote.removeprefix(base)
+        if (not name or name.endswith("/")) and not info.get("size"):
+            continue  # an empty object that stands for a folder, as the consoles of clouds make them
         if _leads_out(name):
             raise ValueError(f"{url}: lists {name!r}, a name that leads out of the folder; nothing is fetched")
         if info.get("type") == "directory" or not (single or _may_hold_motion(name)):
             continue
-        with _explained(remote):
+        with _explained(remote, _protocol(url)):
             if info.get("size") is None:
                 info = {**info, **system.info(remote)}
             entries.append(_Entry(remote, name, int(info.get("size") or 0), _stamp(system, remote, info)))
@@ -206,7 +229,7 @@ def _fetch(system: Any, entries: list[_Entry], place: Path, url: str, progress: 
         if not path.is_dir() and path.relative_to(place).as_posix() not in names:
             path.unlink()
     with journal.open("a", encoding="utf-8") as lines, ThreadPoolExecutor(_WORKERS) as pool:
-        jobs = {pool.submit(_fetch_one, system, entry, place): entry for entry in todo}
+        jobs = {pool.submit(_fetch_one, system, entry, place, _protocol(url)): entry for entry in todo}
         try:
             for job in as_completed(jobs):
                 entry = jobs[job]
@@ -224,12 +247,12 @@ def _fetch(system: Any, entries: list[_Entry], place: Path, url: str, progress: 
     beside.replace(journal)
 
 
-def _fetch_one(system: Any, entry: _Entry, place: Path) -> None:
+def _fetch_one(system: Any, entry: _Entry, place: Path, protocol: str) -> None:
     path = place / entry.name
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
     try:
-        with _explained(entry.remote):
+        with _explained(entry.remote, protocol):
             system.get_file(entry.remote, str(beside))
             if beside.stat().st_size != entry.size:
                 raise OSError(f"{beside.stat().st_size} bytes came, {entry.size} were announced")

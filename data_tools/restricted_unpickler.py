@@ -1,80 +1,32 @@
 """Read pickles that a user was given without letting them run code: an allow-list of arrays and containers.
 
 Licensed SMPL-X and MANO files are python 2 pickles that name classes of ``chumpy``, a library that no longer installs.
-Here every class on the list is met by an inert stand-in that only remembers the pickled values; arrays are made from
-those afterwards. Anything that is not on the list is refused by name, before it is imported, let alone called.
+Here every class on the list is met by an inert stand-in (:mod:`data_tools.stand_ins`) that only remembers the pickled
+values; arrays are made from those afterwards. Anything that is not on the list is refused by name, before it is
+imported, let alone called.
 """
 
 from __future__ import annotations
 
 import io
-import math
-import re
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
 from data_tools.bounded_unpickler import Allowance, BoundedUnpickler, RefusedPickle
+from data_tools.stand_ins import (
+    Array,
+    Buffer,
+    Chumpy,
+    Done,
+    DType,
+    Scalar,
+    SparseColumns,
+    SparseRows,
+    StandIn,
+    plain,
+)
 
-__all__ = ["AllowList", "Rebuilt", "RefusedPickle", "StandIn", "load_pickle", "unpickled"]
-
-
-class StandIn:
-    """Keeps what a pickle says of one object: the arguments it was made with and the state it was given."""
-
-    arguments: tuple[Any, ...]
-    state: Any
-
-    def __new__(cls, *arguments: Any) -> StandIn:
-        self = super().__new__(cls)
-        self.arguments, self.state = arguments, None
-        return self
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-    def field(self, *names: str) -> Any:
-        """The first of these entries of the state, or None."""
-        parts = self.state if isinstance(self.state, tuple) else (self.state,)  # (dict, slots)
-        fields = {key: value for part in parts for key, value in (part or {}).items()}
-        return next((fields[name] for name in names if name in fields), None)
-
-
-class _Array(StandIn):
-    """``numpy.ndarray``: state is (version, shape, dtype, whether columns run fastest, bytes or a list of objects)."""
-
-
-class _DType(StandIn):
-    """``numpy.dtype``: made from a code such as ``f8``, its state begins with a version and the byte order."""
-
-
-class _Scalar(StandIn):
-    """``numpy.core.multiarray.scalar``: made from a dtype and bytes."""
-
-
-class _Buffer(StandIn):
-    """``numpy.core.numeric._frombuffer``: made from bytes, a dtype, a shape and an order."""
-
-
-class _SparseColumns(StandIn):
-    """A compressed sparse column matrix of scipy, whose module path and attributes changed over the years."""
-
-
-class _SparseRows(StandIn):
-    """A compressed sparse row matrix of scipy."""
-
-
-class _Chumpy(StandIn):
-    """Any class of chumpy."""
-
-
-class Rebuilt(StandIn):
-    """Something of another library that turns into an array or a plain value by itself."""
-
-    def plain(self) -> Any:
-        """Return what it stands for."""
-        raise NotImplementedError
+__all__ = ["AllowList", "RefusedPickle", "load_pickle", "unpickled"]
 
 
 class _SubDict(dict):  # type: ignore[type-arg]
@@ -124,13 +76,13 @@ def _path(*parts: Any) -> str:
 
 
 _SPARSE = {
-    "csc_matrix": _SparseColumns,
-    "csc_array": _SparseColumns,
-    "csr_matrix": _SparseRows,
-    "csr_array": _SparseRows,
+    "csc_matrix": SparseColumns,
+    "csc_array": SparseColumns,
+    "csr_matrix": SparseRows,
+    "csr_array": SparseRows,
 }
 
-_NUMPY = {"ndarray": _Array, "dtype": _DType, "_reconstruct": _Reconstructed, "scalar": _Scalar, "_frombuffer": _Buffer}
+_NUMPY = {"ndarray": Array, "dtype": DType, "_reconstruct": _Reconstructed, "scalar": Scalar, "_frombuffer": Buffer}
 
 _OTHERS: dict[tuple[str, str], Any] = {
     ("builtins", "set"): set,
@@ -169,7 +121,7 @@ class AllowList:
         if module.startswith("scipy.sparse") and name in _SPARSE:
             return _SPARSE[name]
         if root == "chumpy":
-            return _Chumpy
+            return Chumpy
         known = _OTHERS.get((_MODERN_NAMES.get(module, module), name))
         if known is None:
             raise RefusedPickle(f"refused: it asks for {module}.{name}, which is not plain data")
@@ -212,7 +164,7 @@ def unpickled(unpickler: Any, name: object) -> Any:
         ValueError: As :func:`load_pickle`.
     """
     try:
-        value = _plain(unpickler.load(), _Done(unpickler.allowance))
+        value = plain(unpickler.load(), Done(unpickler.allowance))
         unpickler.allowance.check(value)
         return value
     except RefusedPickle as error:
@@ -220,98 +172,3 @@ def unpickled(unpickler: Any, name: object) -> Any:
     # Damaged pickles raise nearly anything.
     except Exception as error:
         raise ValueError(f"{name}: not a readable pickle ({type(error).__name__}: {error})") from error
-
-
-class _Done(dict[int, Any]):
-    """What is already made plain, by its id, so that shared objects stay shared; and what may still be made."""
-
-    def __init__(self, allowance: Allowance) -> None:
-        super().__init__()
-        self.allowance = allowance
-
-
-def _plain(value: Any, done: _Done) -> Any:
-    """Make arrays and containers of the stand-ins."""
-    if not isinstance(value, (dict, list, tuple, set, frozenset, StandIn)):
-        return value
-    if id(value) not in done:
-        if isinstance(value, dict):
-            done[id(value)] = {_plain(key, done): _plain(item, done) for key, item in value.items()}
-        elif isinstance(value, StandIn):
-            made = _from_stand_in(value, done)
-            done.allowance.spend(made.nbytes if isinstance(made, np.ndarray) else 0)
-            done[id(value)] = made
-        else:
-            kind = next(k for k in (list, tuple, set, frozenset) if isinstance(value, k))
-            done[id(value)] = kind([_plain(item, done) for item in value])
-    return done[id(value)]
-
-
-def _from_stand_in(value: StandIn, done: _Done) -> Any:
-    if isinstance(value, Rebuilt):
-        return value.plain()
-    if isinstance(value, _Array):
-        _, shape, dtype, columns_first, content = value.state
-        return _array(content, _dtype(dtype), shape, "F" if columns_first else "C", done)
-    if isinstance(value, _Buffer):
-        content, dtype, shape, order = value.arguments
-        return _array(content, _dtype(dtype), shape, order, done)
-    if isinstance(value, _Scalar):
-        dtype, content = value.arguments
-        return _array(content, _dtype(dtype), (), "C", done)[()]
-    if isinstance(value, _DType):
-        return _dtype(value)
-    if isinstance(value, (_SparseColumns, _SparseRows)):
-        return _sparse(value, done)
-    if isinstance(value, _Chumpy):
-        return _chumpy(value, done)
-    raise RefusedPickle(f"refused: a bare {type(value).__name__.strip('_')}, which is not plain data")
-
-
-def _dtype(value: _DType) -> np.dtype:
-    code = value.arguments[0]
-    if not (isinstance(value, _DType) and isinstance(code, str) and re.fullmatch(r"[<>|=]?[biufcSUO]\d*", code)):
-        what = repr(code)[:40] if isinstance(code, str) else type(code).__name__  # the rest may be endless
-        raise RefusedPickle(f"refused: an array of type {what}")
-    order: Any = value.state[1] if value.state else "="
-    return np.dtype(code) if order in "|=" else np.dtype(code).newbyteorder(order)
-
-
-def _array(content: Any, dtype: np.dtype, shape: tuple[int, ...], order: Any, done: _Done) -> np.ndarray:
-    if not all(isinstance(length, int) for length in shape):
-        raise ValueError("an array whose shape is not made of numbers")
-    if dtype.hasobject:
-        if len(content) != math.prod(shape):
-            raise ValueError(f"an array of shape {shape} with {len(content)} entries")
-        out = np.empty(math.prod(shape), object)
-        out[:] = [_plain(item, done) for item in content]
-        return out.reshape(shape, order=order)
-    # Python 2 wrote bytes as text.
-    data = content.encode("latin1") if isinstance(content, str) else bytes(content)
-    return np.frombuffer(data, dtype, math.prod(shape)).reshape(shape, order=order)
-
-
-def _sparse(value: StandIn, done: _Done) -> np.ndarray:
-    import scipy.sparse as sp  # 14 MB that few files need
-
-    matrix = sp.csc_matrix if isinstance(value, _SparseColumns) else sp.csr_matrix
-    data, indices, indptr = (_plain(value.field(name), done) for name in ("data", "indices", "indptr"))
-    rows, columns = (int(length) for length in value.field("_shape", "shape"))
-    done.allowance.spend(rows * columns * np.asarray(data).itemsize)
-    return matrix((data, indices, indptr), shape=(rows, columns)).toarray()
-
-
-def _chumpy(value: StandIn, done: _Done) -> np.ndarray:
-    """The array of a chumpy node: ``x`` of a plain one; ``a`` of a selection or reshape, picked by its ``idxs``."""
-    own = value.field("x")
-    if own is not None:
-        return np.asarray(_plain(own, done))
-    inner = value.field("a")
-    if inner is None:
-        raise ValueError("a chumpy object without an array inside")
-    array = np.asarray(_plain(inner, done))
-    picked = value.field("idxs")
-    if picked is not None:
-        array = array.ravel()[np.asarray(_plain(picked, done))]
-    shape = value.field("preferred_shape", "newshape")
-    return array if shape is None else array.reshape(_plain(shape, done))

@@ -18,17 +18,19 @@ _SPEAKER = re.compile(r"(\d+_[a-z]+)_\d")
 
 
 def is_beat2(members: dict[str, Member]) -> bool:
-    """Tell BEAT2's arrays from AMASS's and BEDLAM's: a face beside the body, or a shape of 300 numbers."""
+    """Tell BEAT2's arrays from AMASS's and BEDLAM's: a face, the name of a model, or a shape of 300 numbers."""
     if not is_whole_smplx(members) or "surface_model_type" in members or "pose_hand" in members:
         return False
-    return "expressions" in members or ("betas" in members and members["betas"].shape[-1:] == _BETAS)
+    if "expressions" in members or "model" in members:
+        return True
+    return "betas" in members and members["betas"].shape[-1:] == _BETAS
 
 
 class Beat2(NpzReader):
     """BEAT2, and what EMAGE makes: columns as ours, hands relative to the mean hand.
 
-    Without ``expressions`` nothing but the number of betas tells these files from others, and the convention is
-    "unknown".
+    Without ``expressions`` only ``model`` or the number of betas tells these files from others, and the convention is
+    "unknown"; without any of the three they are read as :class:`~data_tools.readers.bedlam.Bedlam` says.
 
     Files are named after their speaker, as in ``2_scott_0_1_1.npz``.
     Source: PantoMatrix/PantoMatrix, ``emage_utils/motion_io.py``.
@@ -47,6 +49,6 @@ class Beat2(NpzReader):
         return replace(place, subject=speaker[1]) if speaker else place
 
     def layout(self, path: Path, members: dict[str, Member]) -> Layout:
-        # 300 betas alone are not proof enough to add a mean hand: the user is asked.
+        # 300 betas or a model's name are not proof enough to add a mean hand: the user is asked.
         hand_mean: HandMean = "rel" if "expressions" in members else "unknown"
         return whole_smplx(path, members, hand_mean, frame_rate(path, members, FPS_KEYS))

@@ -1,13 +1,13 @@
 """What a file holds, as plain containers and numpy arrays, whatever wrote it; told from its first bytes.
 
-Pickles of any age, torch and joblib streams, ``.npy`` and ``.npz`` with objects inside, JSON and JSON lines. Nothing in
-a file is run: pickles go through the allow-list of :mod:`data_tools.restricted_unpickler`.
+Pickles of any age, torch and joblib streams, ``.npy`` and ``.npz`` with objects inside. Nothing in a file is run:
+pickles go through the allow-list of :mod:`data_tools.restricted_unpickler`. JSON, which is ten times as large in memory
+as on disk, is never read whole: :mod:`data_tools.readers.json_stream` streams it.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import threading
 import tokenize
 import zipfile
@@ -28,9 +28,6 @@ from data_tools.restricted_unpickler import load_pickle
 MOST_BYTES = 1 << 31
 """Largest file that is read whole, and most that one may expand to: 2 GiB."""
 
-MOST_TEXT_BYTES = 1 << 29
-"""Largest JSON file that is read whole: 512 MiB, some ten times that in memory."""
-
 _ZIP, _NPY = b"PK\x03\x04", b"\x93NUMPY"
 _COMPRESSED = {b"\x1f\x8b": 31, b"\x78\x01": 15, b"\x78\x5e": 15, b"\x78\x9c": 15, b"\x78\xda": 15}
 """First bytes of gzip and zlib, and the window bits by which zlib reads them."""
@@ -50,7 +47,7 @@ def file_contents(path: Path) -> Any:
         path: The file, or a folder that a reader claims, for which there is nothing to read: None.
 
     Returns:
-        Dictionaries, lists, numbers, texts and numpy arrays; the lines of JSON lines as a list.
+        Dictionaries, lists, numbers, texts and numpy arrays.
 
     Raises:
         UnreadableFile: It is damaged, too large, of no known kind, or asks for code to be run.
@@ -89,7 +86,7 @@ def _read(path: Path, size: int) -> Any:
     if size > MOST_BYTES:
         raise UnreadableFile(path, f"is {size / 2**30:.1f} GiB, more than is read whole ({MOST_BYTES >> 30} GiB)")
     with _explained(path), path.open("rb") as stream:
-        return _read_stream(path, stream, size)
+        return _read_stream(path, stream)
 
 
 @contextmanager
@@ -110,7 +107,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise UnreadableFile(path, reason or f"damaged ({type(error).__name__})") from error
 
 
-def _read_stream(path: Path, stream: IO[bytes], size: int) -> Any:
+def _read_stream(path: Path, stream: IO[bytes]) -> Any:
     head = stream.read(16)
     stream.seek(0)
     if head.startswith(_ZIP):
@@ -121,7 +118,7 @@ def _read_stream(path: Path, stream: IO[bytes], size: int) -> Any:
     if head[:2] in _COMPRESSED:
         return _pickled(path, _expanded(stream, _COMPRESSED[head[:2]]))
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-        return _json(path, stream, size)
+        raise UnreadableFile(path, "is JSON, of no format that is known")
     return _pickled(path, stream.read())
 
 
@@ -175,19 +172,3 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, allowance: Allowanc
         raise ValueError(f"{info.filename} expands to more than {MOST_BYTES >> 30} GiB")
     with archive.open(info) as member:
         return _npy(info.filename, io.BytesIO(member.read()), allowance)
-
-
-def _json(path: Path, stream: IO[bytes], size: int) -> Any:
-    if size > MOST_TEXT_BYTES:
-        raise UnreadableFile(
-            path, f"is {size >> 20} MiB of JSON, more than is read whole ({MOST_TEXT_BYTES >> 20} MiB)"
-        )
-    text = stream.read().decode("utf-8-sig")
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        try:
-            return [json.loads(line) for line in lines]
-        except json.JSONDecodeError:
-            raise error from None

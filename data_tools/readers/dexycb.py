@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 from jaxtyping import Bool, Float32
 
+from data_tools.dataset_notes import FILE_NAME, DatasetNotes, notes_above
 from data_tools.hand_pca import decode
 from data_tools.pose_layout import HAND_DIM
 from data_tools.readers.container import container_of
@@ -32,8 +33,9 @@ class DexYcb(WholeFileReader):
 
     A recording is the folder with ``meta.yml``, which says which hand is which. The poses are read from its
     ``pose.npz``, or else from the labels of its first camera, since all cameras see the same hands; a folder of
-    labels alone is read with the ``meta.yml`` above it. Hands are decoded with the model file's components and are
-    relative to the mean hand. Source: NVlabs/dex-ycb-toolkit, ``dex_ycb_toolkit/sequence_loader.py``.
+    labels alone is read with the ``meta.yml`` above it. Without one, ``hand_sides`` in ``handprior.yaml`` says which
+    hand it is. Hands are decoded with the model file's components and are relative to the mean hand.
+    Source: NVlabs/dex-ycb-toolkit, ``dex_ycb_toolkit/sequence_loader.py``.
     """
 
     format = "dexycb"
@@ -47,7 +49,12 @@ class DexYcb(WholeFileReader):
     subject_folder = r"\d{8}-.+"
 
     def claims_folder(self, folder: Path, names: Sequence[str]) -> bool:
-        if META in names and (POSES in names or any(_CAMERA.fullmatch(name) for name in names)):
+        cameras = [name for name in names if _CAMERA.fullmatch(name)]
+        if META in names and (POSES in names or cameras):
+            return True
+        if POSES in names and _holds_poses(folder / POSES):
+            return True
+        if cameras and (folder / cameras[0]).is_dir() and _labels(folder / cameras[0]):
             return True
         return any(_LABELS.fullmatch(name) for name in names)
 
@@ -55,7 +62,8 @@ class DexYcb(WholeFileReader):
         return container_of(path) == "folder" and self.claims_folder(path, [file.name for file in path.iterdir()])
 
     def read_from(self, path: Path) -> Sequence[Path]:
-        metas = [meta for meta in (path / META, path.parent / META) if meta.is_file()]
+        notes = notes_above(path)
+        metas = [meta for meta in (path / META, path.parent / META) if meta.is_file()] or ([notes] if notes else [])
         if (path / POSES).is_file():
             return [*metas[:1], path / POSES]
         cameras = (folder for folder in sorted(path.iterdir()) if _CAMERA.fullmatch(folder.name))
@@ -71,8 +79,8 @@ class DexYcb(WholeFileReader):
         return list(self.read_from(path))
 
     def recorded(self, path: Path, content: list[Path]) -> Recorded:
-        files = [file for file in content if file.name != META]
-        sides = _hand_sides(path, next((file for file in content if file.name == META), None))
+        files = [file for file in content if file.name not in (META, FILE_NAME)]
+        sides = _hand_sides(path, content[0] if len(files) < len(content) else None)
         rows = _from_one(files[0]) if files and files[0].name == POSES else _from_labels(files)
         if rows.shape[1:] != (len(sides), _COLUMNS):
             raise UnreadableFile(path, f"{KEY} has shape {rows.shape}, expected (frames, {len(sides)}, {_COLUMNS})")
@@ -98,6 +106,13 @@ def _labels(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if _LABELS.fullmatch(file.name))
 
 
+def _holds_poses(file: Path) -> bool:
+    try:
+        return KEY in list_members(file)
+    except UnreadableFile:
+        return False
+
+
 def _member(file: Path) -> Member:
     members = list_members(file)
     if KEY not in members or members[KEY].dtype.kind != "f":
@@ -121,8 +136,8 @@ def _from_labels(files: list[Path]) -> Float32[np.ndarray, "frames hands 51"]:
 
 
 def _hand_sides(path: Path, meta: Path | None) -> list[str]:
-    if meta is None:
-        raise UnreadableFile(path, f"does not say which hand it shows: put the release's {META} (mano_sides) into it")
+    if meta is None or meta.name == FILE_NAME:
+        return _noted_sides(path, meta)
     try:
         if meta.stat().st_size > _MOST_META_BYTES:
             raise UnreadableFile(meta, f"is larger than {_MOST_META_BYTES} bytes; the release's is a few hundred")
@@ -137,3 +152,18 @@ def _hand_sides(path: Path, meta: Path | None) -> list[str]:
         found = ", ".join(sides)[:60] or "none"
         raise UnreadableFile(path, f"mano_sides in {META} must be left, right or both, found {found}")
     return sides
+
+
+def _noted_sides(path: Path, notes: Path | None) -> list[str]:
+    place = path.name if notes is None else path.resolve().relative_to(notes.parent.resolve()).as_posix()
+    try:
+        sides = None if notes is None else DatasetNotes.read(notes.parent).sides(place)
+    except ValueError as error:
+        raise UnreadableFile(path, str(error)) from error
+    if sides is None:
+        raise UnreadableFile(
+            path,
+            f"does not say which hand it shows: put the release's {META} (mano_sides) into it, or write "
+            f"`hand_sides: {{{place.split('/')[0]}: right}}` (or left) into {FILE_NAME} in the data folder",
+        )
+    return list(sides)

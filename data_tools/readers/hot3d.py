@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Float32
 
 from data_tools.hand_pca import Side, decode
 from data_tools.pose_layout import HAND_DIM
 from data_tools.readers.container import container_of
 from data_tools.readers.frame_clock import clock_of, usual_step
-from data_tools.readers.json_stream import numbers, outline
+from data_tools.readers.json_stream import documents, numbers, outline
 from data_tools.readers.reader import FormatFacts, UnreadableFile
 from data_tools.readers.whole_file import Recorded, WholeFileReader, pose_of
 
@@ -22,7 +22,17 @@ COEFFICIENTS = 15
 SAME_FRAME_NS = 1_000_000
 """Aria's two cameras write lines 0.07 to 0.09 ms apart for one moment; frames are 33 ms apart."""
 
+_MOST_LINES = 1 << 20
+"""Five hours of two cameras at 30 frames a second."""
+
 _HANDS: tuple[tuple[str, Side], ...] = (("0", "left"), ("1", "right"))
+
+
+class _Line(NamedTuple):
+    """One line: when, and the coefficients of the left and the right hand, or None."""
+
+    time: int
+    hands: tuple[Float32[np.ndarray, "15"] | None, Float32[np.ndarray, "15"] | None]
 
 
 class Hot3d(WholeFileReader):
@@ -49,19 +59,31 @@ class Hot3d(WholeFileReader):
     def subject_of(self, folders: tuple[str, ...]) -> str | None:
         return next((match[1] for name in folders if (match := re.fullmatch(self.recording_folder, name))), None)
 
-    def is_mine(self, content: Any) -> bool:
-        first = content[0] if isinstance(content, list) and content else content
-        return isinstance(first, dict) and {"timestamp_ns", "hand_poses"} <= first.keys()
+    def contents(self, path: Path) -> list[_Line]:
+        """Read the file line by line, and keep no more of each than the poses."""
+        lines: list[_Line] = []
+        for number, line in enumerate(documents(path), 1):
+            if number > _MOST_LINES:
+                raise UnreadableFile(path, f"has more than {_MOST_LINES:,} lines, which is no recording")
+            lines.append(_line(path, number, line))
+        return lines
 
-    def recorded(self, path: Path, content: Any) -> Recorded:
-        lines = content if isinstance(content, list) else [content]
-        times, order = _times(path, lines)
-        starts = np.append(True, np.diff(times) > SAME_FRAME_NS)
+    def is_mine(self, content: Any) -> bool:
+        return isinstance(content, list)
+
+    def recorded(self, path: Path, content: list[_Line]) -> Recorded:
+        content = sorted(content, key=lambda line: line.time)
+        times = np.array([line.time for line in content], np.int64)
+        starts = np.append(True, np.diff(times) > SAME_FRAME_NS)[: len(times)]
         frame_of, count = np.cumsum(starts) - 1, int(starts.sum())
         moments = times[starts]
         hands, valid = {}, {}
-        for key, side in _HANDS:
-            coefficients, seen = _coefficients(path, [lines[line] for line in order], key, frame_of, count)
+        for index, (_, side) in enumerate(_HANDS):
+            coefficients, seen = np.zeros((count, COEFFICIENTS), np.float32), np.zeros(count, bool)
+            for line, frame in zip(content, frame_of.tolist(), strict=True):
+                found = line.hands[index]
+                if found is not None and not seen[frame]:
+                    coefficients[frame], seen[frame] = found, True
             hands[side], valid[side] = np.zeros((count, HAND_DIM), np.float32), seen
             hands[side][seen] = decode(coefficients[seen], side, path)
         step = usual_step(moments)
@@ -76,30 +98,23 @@ class Hot3d(WholeFileReader):
         )
 
 
-def _times(path: Path, lines: list[Any]) -> tuple[Int64[np.ndarray, "lines"], Int64[np.ndarray, "lines"]]:
-    """Time stamps in ascending order, and the lines in that order."""
-    found = [line.get("timestamp_ns") if isinstance(line, dict) else None for line in lines]
-    for number, time in enumerate(found, 1):
-        if not isinstance(time, int) or not 0 <= time < 1 << 62:
-            raise UnreadableFile(path, f"line {number} has no timestamp_ns in nanoseconds")
-    times = np.array(found, np.int64)
-    order = np.argsort(times, kind="stable").astype(np.int64)
-    return times[order], order
+def _line(path: Path, number: int, line: Any) -> _Line:
+    time = line.get("timestamp_ns") if isinstance(line, dict) else None
+    if not isinstance(time, int) or not 0 <= time < 1 << 62:
+        raise UnreadableFile(path, f"line {number} has no timestamp_ns in nanoseconds")
+    poses = line.get("hand_poses")
+    if not isinstance(poses, dict):
+        return _Line(time, (None, None))
+    left, right = (_coefficients(path, time, key, poses.get(key)) for key, _ in _HANDS)
+    return _Line(time, (left, right))
 
 
-def _coefficients(
-    path: Path, lines: list[Any], key: str, frame_of: Int64[np.ndarray, "lines"], count: int
-) -> tuple[Float32[np.ndarray, "frames 15"], Bool[np.ndarray, "frames"]]:
-    """One hand's coefficients by frame, from the first of a frame's lines that has that hand."""
-    coefficients, seen = np.zeros((count, COEFFICIENTS), np.float32), np.zeros(count, bool)
-    for line, frame in zip(lines, frame_of.tolist(), strict=True):
-        hand = line["hand_poses"].get(key) if isinstance(line.get("hand_poses"), dict) else None
-        if hand is None or seen[frame]:
-            continue
-        if isinstance(hand, dict) and "joint_angles" in hand and "pose" not in hand:
-            raise UnreadableFile(path, "holds UmeTrack joint angles; read mano_hand_pose_trajectory.jsonl beside it")
-        values = numbers(hand.get("pose") if isinstance(hand, dict) else None, COEFFICIENTS)
-        if values is None:
-            raise UnreadableFile(path, f"hand {key} at {line['timestamp_ns']} has no pose of {COEFFICIENTS} numbers")
-        coefficients[frame], seen[frame] = values, True
-    return coefficients, seen
+def _coefficients(path: Path, time: int, key: str, hand: Any) -> Float32[np.ndarray, "15"] | None:
+    if hand is None:
+        return None
+    if isinstance(hand, dict) and "joint_angles" in hand and "pose" not in hand:
+        raise UnreadableFile(path, "holds UmeTrack joint angles; read mano_hand_pose_trajectory.jsonl beside it")
+    values = numbers(hand.get("pose") if isinstance(hand, dict) else None, COEFFICIENTS)
+    if values is None:
+        raise UnreadableFile(path, f"hand {key} at {time} has no pose of {COEFFICIENTS} numbers")
+    return values

@@ -16,7 +16,8 @@ from jaxtyping import Shaped
 
 from data_tools.bounded_unpickler import Allowance, BoundedUnpickler
 from data_tools.readers.torch_stream import TensorList
-from data_tools.restricted_unpickler import Rebuilt, load_pickle, unpickled
+from data_tools.restricted_unpickler import load_pickle, unpickled
+from data_tools.stand_ins import Rebuilt
 
 MARK = b"joblib.numpy_pickle"
 """Stands in every such file that holds an array."""

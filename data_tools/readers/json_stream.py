@@ -17,6 +17,9 @@ from data_tools.readers.reader import UnreadableFile
 _OUTLINE_EVENTS = 4_096
 _NESTED = 16  # containers inside each other within one member; poses need four
 
+MOST_VALUES = 1 << 16
+"""Values in one member: a frame of two hands or a body has some hundred. In memory they are 6 MB at most."""
+
 Keys = tuple[str, ...]
 
 
@@ -82,7 +85,7 @@ def members(path: Path, depth: int) -> Iterator[tuple[Keys, Any]]:
         UnreadableFile: Damaged, or something other than an object above that depth.
     """
     with _opened(path) as stream:
-        events = ijson.basic_parse(stream, use_float=True, buf_size=1 << 20)
+        events = ijson.basic_parse(stream, use_float=True, buf_size=1 << 16)
         above: list[str] = []
         for event, value in events:
             if event == "start_map":
@@ -99,9 +102,29 @@ def members(path: Path, depth: int) -> Iterator[tuple[Keys, Any]]:
 
 
 def listed(path: Path, key: str) -> Iterator[Any]:
-    """Yield the entries of the list that the outermost object holds under ``key``, one at a time."""
+    """Yield the entries of the list that the outermost object holds under ``key``, one at a time.
+
+    Raises:
+        UnreadableFile: Damaged, or an entry is too large to be one.
+    """
     with _opened(path) as stream:
-        yield from ijson.items(stream, f"{key}.item", use_float=True)
+        entries = f"{key}.item"
+        events = ((event, value, prefix) for prefix, event, value in ijson.parse(stream, use_float=True))
+        for first, value, prefix in events:
+            if prefix == entries:
+                yield _built(first, value, ((event, value) for event, value, _ in events), path)
+
+
+def documents(path: Path) -> Iterator[Any]:
+    """Yield the values of JSON lines, or of JSON that holds one, one at a time.
+
+    Raises:
+        UnreadableFile: As :func:`listed`.
+    """
+    with _opened(path) as stream:
+        events = ijson.basic_parse(stream, use_float=True, buf_size=1 << 16, multiple_values=True)
+        for event, value in events:
+            yield _built(event, value, events, path)
 
 
 def numbers(value: Any, count: int) -> Float32[np.ndarray, "count"] | None:
@@ -117,12 +140,20 @@ def numbers(value: Any, count: int) -> Float32[np.ndarray, "count"] | None:
 def _value(events: Iterator[tuple[str, Any]], path: Path) -> Any:
     """Build the value that begins with the next event."""
     event, value = next(events)
+    return _built(event, value, events, path)
+
+
+def _built(event: str, value: Any, events: Iterator[tuple[str, Any]], path: Path) -> Any:
+    """Build the value that began with an event."""
     if event not in ("start_map", "start_array"):
         return value
     outer: Any = {} if event == "start_map" else []
-    stack, keys = [outer], [""]
+    stack, keys, left = [outer], [""], MOST_VALUES
     while stack:
         event, value = next(events)
+        left -= 1
+        if left < 0:
+            raise UnreadableFile(path, f"holds more than {MOST_VALUES:,} values in one place, which is no pose")
         if event == "map_key":
             keys[-1] = value
             continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from data_tools.readers.npy_reader import NpyReader
-from data_tools.readers.npz_reader import Layout, Part
 from data_tools.readers.reader import FormatFacts
 
 
@@ -24,6 +23,3 @@ class MotionX(NpyReader):
         "right_hand_pose": slice(111, 156),
         "jaw_pose": slice(156, 159),
     }
-
-    def described(self, parts: tuple[Part, ...]) -> Layout:
-        return Layout(parts, "unknown", has_body=True, fps=30.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from functools import lru_cache
 from pathlib import Path
 from tokenize import TokenError
@@ -20,21 +19,19 @@ _MOST_HEADER_BYTES = 1 << 16
 
 
 class NpyReader(NpzReader):
-    """Base of the readers of one (frames, columns) array: subclasses say which columns hold what.
+    """Base of the readers of one (frames, columns) array with a body: subclasses say which columns hold what.
 
     Attributes:
         width: Columns of the array.
         columns: Where each part of the pose stands, by its name in :data:`data_tools.pose_layout.COLUMNS`.
+        fps: Frame rate of the release, which the files do not hold.
     """
 
     suffixes = (".npy",)
     containers = frozenset({"npy"})
     width: ClassVar[int]
     columns: ClassVar[dict[str, slice]]
-
-    @abstractmethod
-    def described(self, parts: tuple[Part, ...]) -> Layout:
-        """Add what the format says about its values: mean hand and frame rate."""
+    fps: ClassVar[float] = 30.0
 
     def members(self, path: Path) -> dict[str, Member]:
         return {_ARRAY: npy_member(path)}
@@ -46,7 +43,8 @@ class NpyReader(NpzReader):
         array = needed(path, members, _ARRAY)
         if array.shape[1:] != (self.width,) or array.is_object:
             raise UnreadableFile(path, f"has shape {array.shape} {array.dtype}, expected (frames, {self.width}) floats")
-        return self.described(tuple(Part(array, source, COLUMNS[part]) for part, source in self.columns.items()))
+        parts = tuple(Part(array, source, COLUMNS[part]) for part, source in self.columns.items())
+        return Layout(parts, self.facts.hand_mean, has_body=True, fps=self.fps)
 
 
 def npy_member(path: Path) -> Member:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from data_tools.pose_layout import mirror_hand
+from data_tools.pose_layout import HAND_DIM, mirror_hand
 from data_tools.readers.container import container_of
+from data_tools.readers.hand_rows import hand_frames
 from data_tools.readers.npz_members import list_members
 from data_tools.readers.reader import FormatFacts, UnreadableFile
 from data_tools.readers.whole_file import PICKLED, Recorded, WholeFileReader, pose_of
@@ -23,15 +24,17 @@ class RotationMatrices(WholeFileReader):
     """Hands as (frames, 15, 3, 3) matrices, which always have the mean inside.
 
     HaMeR and WiLoR give one row per hand that was seen, under ``pred_mano_params`` or at the top; left hands are
-    mirrored as right ones, and ``right`` (or ``is_right``) says which they were. Rows become frames with one live
-    hand. AGORA's form has ``left_hand_pose`` and ``right_hand_pose``, at the top or under ``params``.
+    mirrored as right ones, and ``right`` (or ``is_right``) says which they were. The left and the right hand of a
+    picture become one frame, see :func:`~data_tools.readers.hand_rows.hand_frames`; where nothing says which picture
+    a row is of, each row is a frame with one live hand. AGORA's form has ``left_hand_pose`` and ``right_hand_pose``, at
+    the top or under ``params``.
 
     Sources: geopavlakos/hamer; AGORA's evaluation format (pixelite1201/agora_evaluation).
     """
 
     format = "rotation-matrices"
     facts = FormatFacts(
-        files="pred_mano_params with hand_pose (hands, 15, 3, 3) and right; or left_hand_pose, right_hand_pose",
+        files="pred_mano_params with hand_pose (hands, 15, 3, 3), right, frame or img_path; or left_, right_hand_pose",
         hand_mean="incl",
         fps="not in the file",
         source="geopavlakos/hamer",
@@ -60,15 +63,20 @@ class RotationMatrices(WholeFileReader):
             return Recorded(pose_of(len(left), left_hand_pose=left, right_hand_pose=right), "incl", has_body=False)
         hands = _rotation_vectors(path, _hamer(content) or {}, "hand_pose")
         is_right = _sides(path, content, len(hands))
-        left = np.where(is_right[:, None], 0, mirror_hand(hands)).astype(np.float32)
-        right = np.where(is_right[:, None], hands, 0).astype(np.float32)
+        frames = hand_frames(path, content, is_right)
+        poses, seen = {}, {}
+        for side, rows, values in (("left", ~is_right, mirror_hand(hands)), ("right", is_right, hands)):
+            poses[side], seen[side] = np.zeros((frames.count, HAND_DIM), np.float32), np.zeros(frames.count, bool)
+            poses[side][frames.of_row[rows]] = values[rows]
+            seen[side][frames.of_row[rows]] = True
         return Recorded(
-            pose_of(len(hands), left_hand_pose=left, right_hand_pose=right),
+            pose_of(frames.count, left_hand_pose=poses["left"], right_hand_pose=poses["right"]),
             "incl",
             has_body=False,
-            left_valid=~is_right,
-            right_valid=is_right,
-            recording=np.arange(len(hands)) if _is_single_pictures(content) else None,
+            left_valid=seen["left"],
+            right_valid=seen["right"],
+            clock=frames.clock,
+            recording=frames.recording,
         )
 
 
@@ -89,11 +97,6 @@ def _agora(content: dict[str, Any]) -> dict[str, Any] | None:
     inner = content.get("params")
     found = inner if isinstance(inner, dict) else content
     return found if all(_are_matrices(found.get(f"{side}_hand_pose")) for side in ("left", "right")) else None
-
-
-def _is_single_pictures(content: dict[str, Any]) -> bool:
-    """Rows that name no frame are hands of pictures that need not follow each other."""
-    return not any(key in content for key in ("frame", "frames", "frame_id", "frame_ids", "time"))
 
 
 def _sides(path: Path, content: dict[str, Any], hands: int) -> Bool[np.ndarray, "hands"]:

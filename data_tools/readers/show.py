@@ -32,6 +32,11 @@ class Show(WholeFileReader):
     )
     needs_components = True
 
+    def contents(self, path: Path) -> Any:
+        """Read the file; some clips are a list of one mapping, which yhw-yhw/TalkSHOW's loader takes, too."""
+        content = super().contents(path)
+        return content[0] if isinstance(content, list) and len(content) == 1 else content
+
     def is_mine(self, content: Any) -> bool:
         return isinstance(content, dict) and {"body_pose_axis", "left_hand_pose", "right_hand_pose"} <= set(content)
 

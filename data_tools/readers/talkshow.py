@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from data_tools.readers.npy_reader import NpyReader
-from data_tools.readers.npz_reader import Layout, Part
 from data_tools.readers.reader import FormatFacts
 
 
@@ -22,6 +21,3 @@ class TalkShow(NpyReader):
         "left_hand_pose": slice(75, 120),
         "right_hand_pose": slice(120, 165),
     }
-
-    def described(self, parts: tuple[Part, ...]) -> Layout:
-        return Layout(parts, "rel", has_body=True, fps=30.0)

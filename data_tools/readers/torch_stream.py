@@ -17,7 +17,8 @@ import numpy as np
 from jaxtyping import Shaped
 
 from data_tools.bounded_unpickler import Allowance, BoundedUnpickler
-from data_tools.restricted_unpickler import AllowList, Rebuilt, RefusedPickle, unpickled
+from data_tools.restricted_unpickler import AllowList, RefusedPickle, unpickled
+from data_tools.stand_ins import Rebuilt
 
 LEGACY_START = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
 """The first bytes of a legacy stream: its magic number, pickled."""

@@ -30,8 +30,7 @@ def why_unknown(path: Path) -> str:
         return "is a folder that is no recording; scan it as a data folder"
     if kind == "json":
         keys = list(dict.fromkeys(key[0] for key in outline(path)))
-        if keys:
-            return f"{_NO_HANDS}; found JSON with the keys {_short(keys)}"
+        return f"{_NO_HANDS}; found JSON " + (f"with the keys {_short(keys)}" if keys else "without keys")
     return f"{_NO_HANDS}; {describe(file_contents(path))}"
 
 

@@ -20,6 +20,9 @@ from data_tools.sequence import HandMean, PoseSequence
 PICKLED = frozenset({"pickle", "torch", "npy of objects"})
 """Containers of Python dictionaries, which different people save in different ways."""
 
+_MISFITS = (ValueError, TypeError, OverflowError)
+"""What numpy says of lists of unequal length, and of objects where numbers should be; UnreadableFile is one of them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
@@ -56,7 +59,7 @@ class WholeFileReader(Reader):
             return False
         try:
             return self.is_mine(self.contents(path))
-        except UnreadableFile:
+        except _MISFITS:
             return False
 
     def contents(self, path: Path) -> Any:
@@ -92,9 +95,15 @@ class WholeFileReader(Reader):
 
     def _recorded(self, path: Path) -> Recorded:
         content = self.contents(path)
-        if not self.is_mine(content):
-            raise UnreadableFile(path, f"is not of the format {self.format}: {describe(content)}")
-        found = self.recorded(path, content)
+        try:
+            if not self.is_mine(content):
+                raise UnreadableFile(path, f"is not of the format {self.format}: {describe(content)}")
+            found = self.recorded(path, content)
+        except UnreadableFile:
+            raise
+        except _MISFITS as error:
+            reason = " ".join(str(error).split())[:120]
+            raise UnreadableFile(path, f"holds values that are no array of numbers ({reason})") from error
         if not len(found.poses):
             raise UnreadableFile(path, "holds no frames")
         return found

@@ -32,6 +32,15 @@ def test_a_named_dataset_overrides_its_files_and_the_default_fills_in(tmp_path: 
     assert (notes.rate("SFU", 30.0), notes.rate("KIT", 120.0), notes.rate("KIT", None)) == (59.94, 120.0, 30.0)
 
 
+def test_the_nearest_note_says_which_hand(tmp_path: Path) -> None:
+    notes = DatasetNotes.read(write(tmp_path, "hand_sides: {A: left, A/one: [right, left], default: right}\n"))
+    assert [notes.sides(place) for place in ("A/two/x", "A/one/x", "A/one", "B/one")] == [
+        *(("left",), ("right", "left"), ("right", "left"), ("right",))
+    ]
+    assert notes.with_conventions({"A": "rel"}).sides("A") == ("left",)
+    assert DatasetNotes().sides("A") is None
+
+
 def test_an_argument_overrides_the_file(tmp_path: Path) -> None:
     notes = DatasetNotes.read(write(tmp_path, "hand_mean: {GRAB: rel}\n")).with_conventions({"GRAB": "incl"})
     assert notes.convention("GRAB", "unknown") == "incl"
@@ -51,6 +60,9 @@ def test_an_argument_overrides_the_file(tmp_path: Path) -> None:
         ("hands_mean: [1, 2, 3]", "hands_mean must be 90 finite numbers"),
         ("hands_mean: " + str([float("inf")] * 90).replace("inf", ".inf"), "hands_mean must be 90 finite numbers"),
         ("hands_mean: yes please", "hands_mean must be 90 finite numbers"),
+        ("hand_sides: {GRAB: up}", "hand_sides: GRAB must be left, right or a list of both, got 'up'"),
+        ("hand_sides: {GRAB: [left, left]}", "GRAB must be left, right or a list of both"),
+        ("hand_sides: left", "hand_sides must map dataset names"),
         ("synthetic: true\nsynthetic: false", "'synthetic' is written twice"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -209,8 +210,11 @@ def test_files_elsewhere_are_refused(memory: str, cache: Path, monkeypatch: pyte
 def test_what_cannot_be_reached_is_one_line(
     url: str, error: type[Exception], message: str, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "s3fs", None)  # not installed, whatever is installed here
-    monkeypatch.setitem(__import__("sys").modules, "gcsfs", None)
+    for package, names in (("s3fs", ("s3", "s3a")), ("gcsfs", ("gs", "gcs"))):
+        # Not installed, whatever is installed here and was used before.
+        monkeypatch.setitem(sys.modules, package, None)
+        for name in names:
+            monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, name, raising=False)
     with pytest.raises(error, match=message) as caught:
         scan(url)
     assert "\n" not in str(caught.value)

@@ -127,11 +127,10 @@ def test_objects_inside_an_npz(tmp_path: Path) -> None:
     assert contents.npz_object(tmp_path / "a.npz", "rate") == 30
 
 
-def test_json_and_json_lines(tmp_path: Path) -> None:
+def test_json_is_not_read_whole(tmp_path: Path) -> None:
     (tmp_path / "one.json").write_text(json.dumps({"a": [1, None]}, indent=1))
-    (tmp_path / "many.jsonl").write_text('{"t": 1}\n\n{"t": 2}\n')
-    assert file_contents(tmp_path / "one.json") == {"a": [1, None]}
-    assert file_contents(tmp_path / "many.jsonl") == [{"t": 1}, {"t": 2}]
+    with pytest.raises(UnreadableFile, match=r"one\.json: is JSON"):
+        file_contents(tmp_path / "one.json")
 
 
 def test_plain_arrays_are_mapped(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,26 @@ def test_a_recording_is_no_dataset_of_its_own(tmp_path: Path) -> None:
     assert (place.dataset, place.subject) == ("HOT3D", "P0003")
 
 
+@pytest.mark.usefixtures("identity")
+def test_more_lines_than_recordings_have_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data_tools.readers.hot3d._MOST_LINES", 3)
+    path = trajectory(tmp_path / "t.jsonl", [(k * FRAME, {"0": 1.0}) for k in range(4)])
+    with pytest.raises(UnreadableFile, match="has more than 3 lines, which is no recording"):
+        reader_named("hot3d").read(path)
+
+
+# --- SHOW
+
+
+def test_a_clip_of_show_may_be_a_list_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data_tools.readers.show.decode", lambda values, side, path: np.pad(values, ((0, 0), (0, 33))))
+    clip = {"body_pose_axis": np.ones((5, 21, 3)), "global_orient": np.full((5, 1, 3), 2.0)}
+    clip |= {f"{side}_hand_pose": np.full((5, 12), 3.0) for side in ("left", "right")}
+    (tmp_path / "clip.pkl").write_bytes(pickle.dumps([clip]))
+    sequence = reader_for(tmp_path / "clip.pkl").read(tmp_path / "clip.pkl")
+    assert sequence.poses[:, [0, 3, 75, 87, 120]].tolist() == [[2, 1, 3, 0, 3]] * 5
+
+
 # --- DexYCB
 
 
@@ -146,6 +167,37 @@ def test_an_unknown_hand_is_refused(tmp_path: Path) -> None:
     (camera / "meta.yml").write_text("mano_sides: [left, right]\n")
     with pytest.raises(UnreadableFile, match=r"pose_m has shape \(2, 1, 51\), expected \(frames, 2, 51\)"):
         reader_for(camera).read(camera)
+
+
+@pytest.mark.usefixtures("identity")
+@pytest.mark.parametrize("stored", ["labels", "pose.npz"])
+def test_notes_name_the_hand_where_the_release_does_not(stored: str, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for index, take in enumerate(("20200709-subject-01/a", "20200709-subject-01/b", "20200813-subject-02/c")):
+        recording = data / "DexYCB" / take
+        for camera in ("836212060125", "839512060362"):
+            labels(recording / camera, list(range(1, 40)), value=lambda number, index=index: number / 99 + index)
+        if stored == "pose.npz":
+            poses = np.linspace(0.1, 1, 39, dtype=np.float32)[:, None, None] + np.zeros((39, 1, 51), np.float32) + index
+            np.savez(recording / "pose.npz", pose_m=poses)
+    with pytest.raises(
+        ValueError, match=r"does not say which hand .*`hand_sides: \{\w+: right\}` \(or left\) into"
+    ) as why:
+        scan(data, cache=tmp_path / "cache.sqlite")
+    assert "\n" not in str(why.value)
+    notes = "hand_sides:\n  DexYCB: right\n  DexYCB/20200709-subject-01/b: left\n"
+    (data / "handprior.yaml").write_text(notes)
+    for _ in range(2):
+        rows = scan(data, cache=tmp_path / "cache.sqlite").sequences.sort("sequence")
+        assert rows["frames"].to_list() == [39] * 3  # once, not once per camera
+        assert rows["live_left"].to_list() == [0, 39, 0]
+        assert rows["live_right"].to_list() == [39, 0, 39]
+    (data / "handprior.yaml").write_text(notes.replace("right", "left"))
+    rows = scan(data, cache=tmp_path / "cache.sqlite").sequences
+    assert rows["live_left"].to_list() == [39] * 3
+    # What a recording says of itself comes first: the release has recordings of either hand.
+    (data / "DexYCB/20200813-subject-02/c/meta.yml").write_text("mano_sides: [right]\n")
+    assert scan(data, cache=tmp_path / "cache.sqlite").sequences.sort("sequence")["live_right"].to_list() == [0, 0, 39]
 
 
 @pytest.mark.usefixtures("identity")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from data_tools import scan
 from data_tools.pose_layout import COLUMNS
 from data_tools.readers.arctic_mano import ArcticMano
 from data_tools.readers.arctic_smplx import ArcticSmplx
@@ -216,6 +217,72 @@ def test_hamer_turns_left_hands_back(tmp_path: Path) -> None:
     assert found.hand_mean == "incl"
 
 
+ROWS: dict[str, tuple[dict[str, Any], list[int], list[list[bool]]]] = {
+    # What a file says of its rows L R R L R R; the right hands of the frames by row; left and right hands of frames.
+    "frame numbers": ({"frame": [4, 4, 2, 6, 6, 6]}, [2, 1, -1, 4, 5], [[0, 1, 1, 0, 0], [1, 1, 0, 1, 1]]),
+    "seconds": ({"time": [0.2, 0.2, 0.1, 0.3, 0.3, 0.3]}, [2, 1, -1, 4, 5], [[0, 1, 1, 0, 0], [1, 1, 0, 1, 1]]),
+    "pictures": ({"img_path": list("bbaccc")}, [1, 2, -1, 4, 5], [[1, 0, 1, 0, 0], [1, 1, 0, 1, 1]]),
+    "one picture": ({"img_name": "a.jpg"}, [-1, 1, 2, -1, 4, 5], [[1, 0, 0, 1, 0, 0], [0, 1, 1, 0, 1, 1]]),
+    "index in a picture": ({"personid": [0, 1, 0, 0, 1, 2]}, [1, 2, -1, 4, 5], [[1, 0, 1, 0, 0], [1, 1, 0, 1, 1]]),
+    "a count": ({"frames": 6}, [-1, 1, 2, -1, 4, 5], [[1, 0, 0, 1, 0, 0], [0, 1, 1, 0, 1, 1]]),
+    "nothing": ({}, [-1, 1, 2, -1, 4, 5], [[1, 0, 0, 1, 0, 0], [0, 1, 1, 0, 1, 1]]),
+}
+
+
+@pytest.mark.parametrize("what", ROWS)
+def test_hands_of_one_picture_are_one_frame(what: str, tmp_path: Path) -> None:
+    """One left and one right hand are; of three hands in a picture nobody knows whose they are."""
+    said, right_rows, seen = ROWS[what]
+    is_right = [False, True, True, False, True, True]
+    rotations, vectors = matrices(6, 0)
+    content = {"pred_mano_params": {"hand_pose": rotations}, "is_right": is_right, **said}
+    found = RotationMatrices().read(pickled(tmp_path / "out.pkl", content))
+    assert [found.left_valid.tolist(), found.right_valid.tolist()] == seen  # type: ignore[union-attr]
+    for frame, row in enumerate(right_rows):
+        if row >= 0:
+            assert angle_apart(part(found, "right_hand_pose")[frame], vectors[row]) < 1e-5
+    if "time" in said or "frame" in said:
+        assert found.clock is not None
+        assert found.recording is None
+        steps = np.diff(found.clock).tolist()
+        assert steps == [1, 1, 2, 2]  # the three hands of one picture do not follow each other
+    else:
+        assert found.clock is None
+        assert found.recording is not None
+        assert len(set(found.recording.tolist())) == len(found)
+
+
+def test_two_hands_of_one_frame(tmp_path: Path) -> None:
+    content = {"hand_pose": matrices(2, 0)[0], "right": [0, 1], "frame": 17}
+    found = RotationMatrices().read(pickled(tmp_path / "out.pkl", content))
+    assert (len(found), found.left_valid.all(), found.right_valid.all()) == (1, True, True)  # type: ignore[union-attr]
+
+
+def test_left_hands_of_pairs_are_turned_back(tmp_path: Path) -> None:
+    rotations, vectors = matrices(4, 0)
+    content = {"hand_pose": rotations, "right": np.array([1, 0, 0, 1]), "frame": np.array([0, 0, 1, 1])}
+    found = RotationMatrices().read(pickled(tmp_path / "out.pkl", content))
+    assert len(found) == 2
+    mirrored = vectors[[1, 2]].reshape(2, 15, 3) * [1, -1, -1]
+    assert angle_apart(part(found, "left_hand_pose"), mirrored) < 1e-5
+    assert angle_apart(part(found, "right_hand_pose"), vectors[[0, 3]]) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"frame": [1, 2]}, r"frame holds \(2,\), expected one value for each of 3 hands"),
+        ({"frame": ["a", "b", "c"]}, "frame holds <U1, expected the number or time"),
+        ({"img_path": [["a"], ["b", "c"], []]}, "holds values that are no array of numbers"),
+        ({"personid": ["a", "b", "c"]}, "personid holds <U1, expected a number for each row"),
+    ],
+)
+def test_rows_of_what_picture_nobody_can_tell_are_refused(said: dict[str, Any], reason: str, tmp_path: Path) -> None:
+    content = {"hand_pose": matrices(3, 0)[0], "right": np.ones(3), **said}
+    with pytest.raises(UnreadableFile, match=reason):
+        RotationMatrices().read(pickled(tmp_path / "out.pkl", content))
+
+
 def test_hamer_without_sides_is_refused(tmp_path: Path) -> None:
     path = pickled(tmp_path / "out.pkl", {"hand_pose": matrices(2, 0)[0]})
     with pytest.raises(UnreadableFile, match="does not say which hands are left"):
@@ -242,3 +309,28 @@ def test_a_foreign_file_is_not_recognised_and_named_when_forced(reader: Any, tmp
     assert not reader.recognises(path)
     with pytest.raises(UnreadableFile, match=r"other\.pkl"):
         reader.read(path)
+
+
+UNEVEN = [[1.0], [2.0, 3.0]]
+MISFITS: dict[str, dict[str, Any]] = {
+    "moshpp": {"fullpose": UNEVEN},
+    "signavatars": {"smplx": UNEVEN},
+    "signavatars' mask": {"smplx": np.zeros((2, 182)), "left_valid": UNEVEN},
+    "signavatars' numbers": {"smplx": np.zeros((2, 182)), "total_valid_index": UNEVEN},
+    "moshpp's rate": {"fullpose": np.zeros((2, 165)), "mocap_framerate": UNEVEN},
+    "hamer": {"hand_pose": UNEVEN, "right": [1, 0]},
+    "hamer's sides": {"hand_pose": matrices(2, 0)[0], "right": UNEVEN},
+    "hamer's frames": {"hand_pose": matrices(2, 0)[0], "right": [1, 0], "frame": UNEVEN},
+    "oakink2": {"raw_smplx": {1: {"left_hand_pose": UNEVEN}}},
+    "arctic": {"left_hand_pose": UNEVEN, "right_hand_pose": UNEVEN, "body_pose": UNEVEN},
+}
+
+
+def test_lists_of_unequal_length_cost_no_more_than_their_file(tmp_path: Path) -> None:
+    for what, content in MISFITS.items():
+        pickled(tmp_path / f"data/{what}.pkl", content)
+    pickled(tmp_path / "data/good.pkl", {"fullpose": numbers(FRAMES, 165)})
+    catalog = scan(tmp_path / "data", cache=False)
+    assert catalog.sequences["path"].to_list() == ["good.pkl"]
+    assert sorted(rejected.path for rejected in catalog.rejected) == sorted(f"{what}.pkl" for what in MISFITS)
+    assert not any("\n" in rejected.reason for rejected in catalog.rejected)

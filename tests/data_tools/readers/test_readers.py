@@ -52,7 +52,8 @@ def amass_smplx(poses: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def whole_smplx(poses: np.ndarray) -> dict[str, np.ndarray]:
-    return {"poses": poses, "mocap_frame_rate": np.array(120.0)}
+    more = {"betas": np.zeros(11), "gender": np.array("neutral"), "trans": np.zeros((len(poses), 3))}
+    return {"poses": poses, "mocap_frame_rate": np.array(120.0), **more}
 
 
 def consolidated(poses: np.ndarray) -> dict[str, np.ndarray]:

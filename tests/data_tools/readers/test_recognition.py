@@ -60,7 +60,10 @@ UNKNOWN: dict[str, tuple[Callable[[Path], object], str]] = {
         r"no hand pose .*array of shape \(9, 512\) float64",
     ),
     "labels.json": (lambda path: path.write_text('{"train": [1], "test": [2]}'), "JSON with the keys train, test"),
-    "list.json": (lambda path: path.write_text("[1, 2]"), "holds no hand pose in a known format; found list"),
+    "list.json": (
+        lambda path: path.write_text("[1, 2]"),
+        "holds no hand pose in a known format; found JSON without keys",
+    ),
     "words.pkl": (lambda path: dump(path, {"gloss": "hello"}), "found the keys gloss"),
     "text.pkl": (lambda path: path.write_text("hello"), "not a readable pickle"),
     "empty.json": (lambda path: path.write_text(""), "is empty"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from data_tools import scan
 from data_tools.readers import UnreadableFile, reader_for, reader_named
 from data_tools.readers.frame_clock import clock_of, usual_step
-from data_tools.readers.json_stream import members, outline
+from data_tools.readers.json_stream import documents, members, outline
 
 
 def mano(value: float = 0.1) -> dict[str, list[float]]:
@@ -47,6 +48,42 @@ def test_nesting_without_end_is_refused(tmp_path: Path) -> None:
     (tmp_path / "deep.json").write_text('{"a": ' + "[" * 100 + "]" * 100 + "}")
     with pytest.raises(UnreadableFile, match="nested too deeply"):
         list(members(tmp_path / "deep.json", 1))
+
+
+@pytest.mark.parametrize("lines", ['{"t": 1}\n\n{"t": [2, null]}\n', '{"t": 1}{"t": [2, null]}'])
+def test_json_lines_come_one_at_a_time(lines: str, tmp_path: Path) -> None:
+    (tmp_path / "many.jsonl").write_text("\ufeff" + lines, encoding="utf-8")
+    assert list(documents(tmp_path / "many.jsonl")) == [{"t": 1}, {"t": [2, None]}]
+
+
+BOMBS: dict[str, tuple[str, str]] = {
+    "hot3d": ('{"timestamp_ns": 1, "hand_poses": [%s]}', "{}"),
+    "interhand": ('{"0": {"1": {"left": null, "right": [%s]}}}', "[]"),
+    "ubody": ('{"5": {"smplx_param": {"lhand_pose": [%s]}}}', "0"),
+}
+
+
+@pytest.mark.parametrize("format", BOMBS)
+def test_small_values_without_end_do_not_fill_the_memory(format: str, tmp_path: Path) -> None:
+    """An empty mapping takes 3 bytes of a file and 72 of memory."""
+    whole, small = BOMBS[format]
+    count = 4_000_000
+    path = tmp_path / "bomb.json"
+    path.write_text(whole % ",".join([small] * count))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableFile, match=r"holds more than 65,536 values in one place, which is no pose"):
+            reader_named(format).read(path)
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_so_do_entries_beside_the_poses(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "smplx_annotation.json", {"5": ubody_entry()})
+    (tmp_path / "keypoint_annotation.json").write_text(json.dumps({"images": [[{}] * 100_000]}))
+    with pytest.raises(UnreadableFile, match=r"keypoint_annotation\.json: holds more than 65,536 values"):
+        reader_named("ubody").read(path)
 
 
 def test_the_outline_of_a_damaged_file_is_what_comes_before_the_damage(tmp_path: Path) -> None:
@@ -221,5 +258,17 @@ def test_three_hundred_betas_alone_leave_the_convention_open(tmp_path: Path) -> 
     poses = np.zeros((9, 165))
     np.savez(tmp_path / "a.npz", poses=poses, betas=np.zeros(300))
     assert reader_for(tmp_path / "a.npz").read(tmp_path / "a.npz").hand_mean == "unknown"
+    np.savez(tmp_path / "c.npz", poses=poses, model="smplx2020", mocap_frame_rate=30)
+    found = reader_for(tmp_path / "c.npz")
+    assert (found.format, found.read(tmp_path / "c.npz").hand_mean) == ("beat2", "unknown")
     np.savez(tmp_path / "b.npz", poses=poses, betas=np.zeros(300), surface_model_type="smplx")
     assert reader_for(tmp_path / "b.npz").format == "amass-smplx"
+
+
+def test_poses_alone_leave_the_convention_open(tmp_path: Path) -> None:
+    """As when somebody copies the poses of BEAT2, which lack their mean, into files of their own."""
+    np.savez(tmp_path / "a.npz", poses=np.zeros((9, 165)), trans=np.zeros((9, 3)), mocap_frame_rate=30)
+    found = reader_for(tmp_path / "a.npz")
+    assert (found.format, found.read(tmp_path / "a.npz").hand_mean) == ("bedlam", "unknown")
+    np.savez(tmp_path / "b.npz", poses=np.zeros((9, 165)), betas=np.zeros(10), gender="neutral")
+    assert found.read(tmp_path / "b.npz").hand_mean == "incl"
