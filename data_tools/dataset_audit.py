@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from data_tools.auditing.audit_pass import VERSION, AuditPass
 from data_tools.auditing.audit_tables import AngleHistograms, DatasetDistances
@@ -162,9 +164,13 @@ def _audit(catalog: Catalog, gathered: Gathered, rejected: tuple[Rejected, ...],
     sums = gathered.sums()
     mean = None if catalog.hands_mean is None else np.array(catalog.hands_mean)
     statistics = {name: part.statistics for name, part in gathered.datasets.items()}
-    compared = compare(gathered, np.random.default_rng(seed))
     copies = sums.with_columns(is_live=pl.col("live_left") + pl.col("live_right") > 0)
-    duplicates = find_duplicates(copies, gathered.points())
+    # Neither needs the others; more threads for each matrix product would be in each other's way.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor() as pool:
+        comparing = pool.submit(compare, gathered, np.random.default_rng(seed))
+        drawn = pool.submit(example_table, gathered)
+        duplicates = find_duplicates(copies, gathered.points())
+        compared, examples = comparing.result(), drawn.result()
     evidence = {name: part.evidence for name, part in gathered.datasets.items()}
     conventions = convention_table(catalog.sequences, evidence, mean)
     datasets = dataset_table(catalog.sequences).join(dataset_measures(sums), on="dataset", how="left")
@@ -177,7 +183,7 @@ def _audit(catalog: Catalog, gathered: Gathered, rejected: tuple[Rejected, ...],
         distances=compared.distances,
         duplicates=duplicates,
         conventions=conventions,
-        examples=example_table(gathered),
+        examples=examples,
         rejected=tuple(sorted(rejected, key=lambda entry: entry.path)),
         root=catalog.root,
         synthetic=catalog.synthetic,

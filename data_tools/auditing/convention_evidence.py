@@ -23,6 +23,7 @@ import polars as pl
 from jaxtyping import Bool, Float, Float32, Int64
 
 from data_tools.auditing.audit_tables import CONVENTION_COLUMNS
+from data_tools.auditing.pose_statistics import column_sums
 from data_tools.hand_mean import equals_mean
 from data_tools.pose_layout import HAND_DIM, HAND_JOINT_NAMES
 from data_tools.scanning.dead_hands import SIDES
@@ -104,7 +105,7 @@ class ConventionEvidence:
             live = masks[f"live_{word}"] & ~constant[:, side] & ~masks["beyond_pi"]
             self.live[side] += np.count_nonzero(live)
             part = hand if live.all() else hand[live]
-            self.total[side * HAND_DIM : (side + 1) * HAND_DIM] += part.sum(axis=0, dtype=np.float64)
+            self.total[side * HAND_DIM : (side + 1) * HAND_DIM] += column_sums(part)
             bend = part[:, _HINGES] * np.float32(_BENDS[side])
             self.backwards[side] += np.count_nonzero(bend < -_SLACK)
             if hands_mean is not None:
@@ -189,11 +190,12 @@ def _about_centre(evidence: ConventionEvidence, hands_mean: Float[np.ndarray, "9
     known = np.isfinite(centre)
     from_zero = _mean_joint_angle(centre[known])
     if hands_mean is None:
-        return False, f"live hands centre {from_zero:.2f} rad per joint from zero; no mean hand is known"
+        return False, f"live hands centre {from_zero:.0f} degrees per joint from zero; no mean hand is known"
     from_mean = _mean_joint_angle((centre - hands_mean)[known])
-    words = f"live hands centre {from_mean:.2f} rad per joint from the mean hand and {from_zero:.2f} from zero"
+    words = f"live hands centre {from_mean:.0f} degrees per joint from the mean hand and {from_zero:.0f} from zero"
     return from_mean < _CLEARLY * from_zero, words
 
 
 def _mean_joint_angle(vector: Float[np.ndarray, "columns"]) -> float:
-    return float(np.linalg.norm(vector.reshape(-1, 3), axis=1).mean())
+    """Degrees, as people read them."""
+    return float(np.degrees(np.linalg.norm(vector.reshape(-1, 3), axis=1).mean()))

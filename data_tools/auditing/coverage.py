@@ -11,13 +11,14 @@ Both measures work on equally large spread samples in the space of the first pri
 
 from __future__ import annotations
 
-import warnings
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
-from scipy.cluster.vq import kmeans2
+
+from data_tools.auditing.clusters import k_means
 
 COVERAGE_COMPONENTS = 16
 CELLS = 512
@@ -85,9 +86,7 @@ def _cells(
 ) -> tuple[Float[np.ndarray, "datasets"], Float[np.ndarray, "datasets"]]:  # fmt: skip
     wanted = min(CELLS, len(places))
     begin = places[np.sort(rng.choice(len(places), wanted, replace=False))]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # cells may become empty
-        _, cell = kmeans2(places, begin, iter=_ROUNDS, minit="matrix", missing="warn")
+    _, cell = k_means(places, begin, _ROUNDS)
     reached: Bool[np.ndarray, "datasets cells"] = np.zeros((count, wanted), bool)
     reached[owner, cell] = True
     number = reached.any(axis=0).sum()
@@ -103,14 +102,18 @@ def _nearness(
     count: int,
 ) -> tuple[Float[np.ndarray, "datasets datasets"], Float[np.ndarray, "datasets"], float]:
     present = np.unique(owner)
-    edges = np.searchsorted(owner, present)
-    nearest = np.full((len(places), len(present)), np.inf, np.float32)
-    sizes = np.square(places).sum(axis=1)
-    for low in range(0, len(places), _ROWS):
-        part = slice(low, low + _ROWS)
-        apart = sizes[part, None] + sizes - 2 * places[part] @ places.T
-        apart[sequence[part, None] == sequence] = np.inf
-        nearest[part] = np.minimum.reduceat(apart, edges, axis=1)
+    edges = np.append(np.searchsorted(owner, present), len(owner))
+    nearest = np.empty((len(places), len(present)), np.float32)
+    sizes, across = np.square(places).sum(axis=1), -2 * places.T
+    for start, stop in itertools.pairwise(edges.tolist()):
+        for low in range(start, stop, _ROWS):
+            part, own = slice(low, min(low + _ROWS, stop)), slice(start, stop)
+            apart = places[part] @ across
+            apart += sizes
+            # Sequences are of one dataset: nothing of the same sequence lies outside of its columns.
+            apart[:, own][sequence[part, None] == sequence[own]] = np.inf
+            nearest[part] = np.minimum.reduceat(apart, edges[:-1], axis=1)
+            nearest[part] += sizes[part, None]
     nearest = np.sqrt(np.maximum(nearest, 0))
     closest = nearest.min(axis=1)
     found = closest[np.isfinite(closest)]

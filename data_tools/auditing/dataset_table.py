@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from data_tools.scanning.dead_hands import DEADLY, REPORTED, SIDES
@@ -33,8 +35,6 @@ def dataset_table(sequences: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("frames", "usable_frames", "live_left", "live_right", *counts).sum(),
             sequences=pl.len().cast(pl.Int64),
-            constant_left=pl.col("frames").filter("constant_left").sum(),
-            constant_right=pl.col("frames").filter("constant_right").sum(),
             hand_mean=pl.col("hand_mean").unique().sort().str.join(", "),
             fps=pl.col("fps").unique().sort().cast(pl.String).str.join(", "),
             flags=pl.col("flags").explode().drop_nulls().unique().sort(),
@@ -64,9 +64,9 @@ def with_findings(
         conventions: Stated and indicated mean-hand conventions.
 
     Returns:
-        Further columns: the shares jitter_share and nan_share, those of ``compared``, duplicate_sequences,
-        duplicate_frames, also_in (other datasets that hold the same recordings), convention (as the data indicate)
-        and convention_agrees.
+        Further columns: the shares jitter_share and nan_share, those of ``compared``, duplicate_sequences and
+        duplicate_frames (which stand in another sequence too), also_in (other datasets that hold the same recordings)
+        and also_in_sequences (how many stand there), convention (as the data indicate) and convention_agrees.
     """
     judged = conventions.select("dataset", convention="indicated", convention_agrees="agrees")
     shares = {f"{name}_share": pl.col(name) / pl.col("frames") for name in ("jitter", "nan")}
@@ -74,7 +74,8 @@ def with_findings(
     for other in (compared, _copies(duplicates), judged):
         table = table.join(other, on="dataset", how="left")
     table = table.with_columns(
-        pl.col("duplicate_sequences", "duplicate_frames").fill_null(0), pl.col("also_in").fill_null([])
+        pl.col("duplicate_sequences", "duplicate_frames", "also_in_sequences").fill_null(0),
+        pl.col("also_in").fill_null([]),
     )
     words = [_more_words(row) for row in table.iter_rows(named=True)]
     return table.with_columns(verdict=pl.col("verdict") + pl.Series(words, dtype=pl.String))
@@ -94,49 +95,52 @@ def _copies(duplicates: pl.DataFrame) -> pl.DataFrame:
         duplicate_sequences=pl.len().cast(pl.Int64), duplicate_frames=pl.col("frames").sum()
     )
     elsewhere = both.filter(pl.col("dataset") != pl.col("other")).group_by("dataset")
-    return counts.join(elsewhere.agg(also_in=pl.col("other").unique().sort()), on="dataset", how="left")
+    others = elsewhere.agg(
+        also_in=pl.col("other").unique().sort(), also_in_sequences=pl.col("sequence").n_unique().cast(pl.Int64)
+    )
+    return counts.join(others, on="dataset", how="left")
 
 
-def _more_words(row: dict[str, object]) -> str:
+def _more_words(row: dict[str, Any]) -> str:
     parts = []
     if row["convention_agrees"] is False:
         parts.append(f"said to be {row['hand_mean']}, but its hands look {row['convention']}: check the mean hand")
-    others = row["also_in"]
-    if isinstance(others, list) and others:
-        parts.append(f"{_count(row, 'duplicate_sequences')} sequences stand in {', '.join(others)} too")
-    elif copies := _count(row, "duplicate_sequences"):
-        parts.append(f"{copies} sequences stand in it twice")
+    elsewhere, within = row["also_in_sequences"], row["duplicate_sequences"] - row["also_in_sequences"]
+    if elsewhere:
+        parts.append(f"{_sequences(elsewhere)} in {', '.join(row['also_in'])} too")
+    if within:
+        parts.append(f"{_sequences(within)} in another sequence of it too")
     return "".join(f"; {part}" for part in parts)
 
 
-def _verdict(row: dict[str, object]) -> str:
+def _sequences(count: int) -> str:
+    return "1 sequence stands" if count == 1 else f"{count:,} sequences stand"
+
+
+def _verdict(row: dict[str, Any]) -> str:
     """One sentence about a dataset's hands."""
-    frames = _count(row, "frames")
-    parts = [_hands(row, frames)]
-    faults = {kind: sum(_count(row, key) for key in DEADLY if key.split("_")[0] == kind) for kind in _KINDS}
-    worst = max(faults, key=lambda kind: faults[kind])
-    if faults[worst]:
-        parts[0] += f" (mostly {_KINDS[worst]})" if sum(map(bool, faults.values())) > 1 else f" ({_KINDS[worst]})"
+    parts = [_hands(row)]
     if row["hand_mean"] == "unknown":
         parts.append("nobody says whether the mean hand is inside: taken as incl")
-    if _count(row, "beyond_pi"):
+    if row["beyond_pi"]:
         parts.append("angles beyond pi are brought back")
-    if _count(row, "jitter") > 0.01 * frames:
+    if row["jitter"] > 0.01 * row["frames"]:
         parts.append("jittery")
     return "; ".join(parts)
 
 
-def _hands(row: dict[str, object], frames: int) -> str:
-    left, right, usable = (_count(row, key) for key in ("live_left", "live_right", "usable_frames"))
+def _hands(row: dict[str, Any]) -> str:
+    """How many hands are alive, and what is wrong with most of the others."""
+    left, right, usable, frames = (row[key] for key in ("live_left", "live_right", "usable_frames", "frames"))
+    faults = {kind: sum(row[key] for key in DEADLY if key.split("_")[0] == kind) for kind in _KINDS}
+    worst = max(faults, key=lambda kind: faults[kind])
+    why = f"{'mostly ' if sum(map(bool, faults.values())) > 1 else ''}{_KINDS[worst]}" if faults[worst] else ""
     if left == right == 0:
-        return "dead hands: nobody captured them"
+        return "dead hands: nobody captured them" + (f" ({why})" if why else "")
     if usable == frames:
         return "both hands alive in every frame"
     if left == right == usable:
-        return f"both hands alive in {usable / frames:.1%} of the frames"
-    return f"left hand alive in {left / frames:.1%} of the frames, right in {right / frames:.1%}"
-
-
-def _count(row: dict[str, object], key: str) -> int:
-    value = row.get(key)
-    return value if isinstance(value, int) else 0
+        alive = f"both hands alive in {usable / frames:.1%} of the frames"
+    else:
+        alive = f"left hand alive in {left / frames:.1%} of the frames, right in {right / frames:.1%}"
+    return alive + (f", the rest {why}" if why else "")

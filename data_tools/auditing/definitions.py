@@ -13,7 +13,7 @@ DEFINITIONS: dict[str, str] = {
     "first difference of the joints' rotations (von Neumann's ratio); 1 for white noise, 2/3 for a random walk, near "
     "0 for smooth motion",
     "jitter_share": "share of frames between two large steps in opposite directions (as the scan counts them)",
-    "out_of_limit": f"share of live joint-frames outside the joint's box: {LIMIT_SOURCE}",
+    "out_of_limit": f"share of live joint-frames outside the joint's box, of joints that have one: {LIMIT_SOURCE}",
     "out_of_range": f"share of live joint-frames outside the anatomical range: {RANGE_SOURCE}",
     "beyond_pi_share": "share of live joint-frames whose axis-angle vector, mean included, is longer than pi",
     "nan_share": "share of frames with a value that is no finite number",
@@ -22,7 +22,8 @@ DEFINITIONS: dict[str, str] = {
     "coverage_gain": "share of the corpus's pose cells that only this dataset reaches",
     "cells": "share of the corpus's pose cells that the dataset reaches",
     "novelty": "share of its frames that no other dataset comes near (median distance between sequences)",
-    "duplicate_frames": "frames that stand in another sequence of this or another dataset too",
+    "duplicate_frames": "frames that stand in another sequence of this or another dataset too, by the longest stretch "
+    "that each sequence shares with one other",
     "sample": f"distances in PCA space, cells and novelty are measured on spread samples of at most {SAMPLE} frames "
     "of each dataset; all else on every frame",
 }

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from scipy.spatial import cKDTree
 
 from data_tools.auditing.audit_tables import DUPLICATE_COLUMNS
-from data_tools.auditing.turning_points import NUMBERS, POINT_FIELDS, TurningPoints
+from data_tools.auditing.turning_points import NUMBERS, TurningPoints
 
 LEAST_POINTS, LEAST_SHARE = 4, 0.4
 """Turning points that must agree, and their least share of those in the stretch common to both."""
@@ -46,7 +46,7 @@ def find_duplicates(sequences: pl.DataFrame, points: TurningPoints) -> pl.DataFr
     Args:
         sequences: One row per sequence: dataset, sequence, start, frames, content_hash, hash, mirror_hash, and
             is_live (whether a hand of it is alive: dead hands look alike and are no copies).
-        points: Turning points of all of them; ``sequence`` numbers the rows of ``sequences``.
+        points: Turning points of all of them; ``sequence`` numbers the rows of ``sequences``, in ascending order.
 
     Returns:
         One row per pair (:data:`.DUPLICATE_COLUMNS`), the first of both being the one further up in ``sequences``.
@@ -89,8 +89,6 @@ def _near_pairs(
 ) -> Iterator[_Near]:
     if len(points) < 2 * FEW_POINTS:
         return
-    order = np.argsort(points.sequence, kind="stable")
-    points = TurningPoints(*(getattr(points, name)[order] for name in POINT_FIELDS))
     pairs = _neighbours(points)
     for is_mirrored in (False, True):
         first, second, apart = _alike(points, *pairs, is_mirrored)

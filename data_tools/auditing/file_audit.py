@@ -24,7 +24,7 @@ from data_tools.scanning.dead_hands import frozen_frames
 from data_tools.scanning.file_scan import Window, judge, windows
 from data_tools.sequence import HandMean
 
-CHUNK_FRAMES = 4_096
+CHUNK_FRAMES = 2_048
 """Frames measured at once: small enough for the processor's cache."""
 
 

@@ -90,9 +90,10 @@ def turns(joints: Float32[np.ndarray, "4 frames 30"]) -> Float32[np.ndarray, "3 
     out[2] = w * c - v * z - (x * b - y * a)
     scalar = w * v + x * a + y * b + z * c
     sine = norms(out)
+    half = np.arctan2(sine, scalar)
     # q and -q are one rotation: take the shorter way.
-    half = np.arctan2(sine, np.abs(scalar))
+    np.subtract(half, np.float32(np.pi), out=half, where=scalar < 0)
     tiny = sine < _TINY
     half[tiny], sine[tiny] = 1, 1
-    out *= np.copysign(2 * half / sine, scalar)
+    out *= 2 * half / sine
     return out

@@ -86,8 +86,9 @@ class Gathered:
         return pl.concat(self._suspects)
 
     def points(self) -> TurningPoints:
-        """Turning points of all files; ``sequence`` is a row of the catalog."""
-        return TurningPoints.joined(self._points)
+        """Turning points of all files; ``sequence`` is a row of the catalog, ascending."""
+        self._points = [TurningPoints.joined(self._points)]  # the parts are let go of
+        return self._points[0]
 
     def total(self) -> PoseStatistics:
         """Statistics of the whole corpus."""

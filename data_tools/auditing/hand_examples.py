@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int64
-from scipy.cluster.vq import kmeans2
 
 from data_tools.auditing.audit_tables import EXAMPLE_COLUMNS, HANDS_TYPE
+from data_tools.auditing.clusters import k_means
 from data_tools.auditing.gathering import Gathered
 from data_tools.auditing.suspects import PER_REASON
 from data_tools.pose_layout import HANDS_DIM
 
 TYPICAL = 4
 """Typical hands of each dataset."""
+
+_ROUNDS = 10
 
 
 def typical_rows(poses: Float32[np.ndarray, "sample 90"], count: int = TYPICAL) -> Int64[np.ndarray, "typical"]:
@@ -29,10 +29,8 @@ def typical_rows(poses: Float32[np.ndarray, "sample 90"], count: int = TYPICAL) 
     if count == 0:
         return np.zeros(0, np.int64)
     # Begin with poses spread over the sample: no chance is involved.
-    begin = poses[np.linspace(0, len(poses) - 1, count).astype(int)].astype(np.float64)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # clusters may become empty
-        centres, label = kmeans2(poses.astype(np.float64), begin, iter=10, minit="matrix", missing="warn")
+    begin = poses[np.linspace(0, len(poses) - 1, count).astype(int)]
+    centres, label = k_means(poses, begin, _ROUNDS)
     chosen = []
     for cluster in np.argsort(-np.bincount(label, minlength=count), kind="stable"):
         members = np.flatnonzero(label == cluster)

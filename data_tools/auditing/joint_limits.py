@@ -65,6 +65,9 @@ BOXES = _boxes()
 HAS_LIMIT: Bool[np.ndarray, "30"] = np.isfinite(BOXES).any(axis=(0, 2))
 """Which of the 30 joints have a box."""
 
+WITH_LIMIT = int(HAS_LIMIT[:15].sum())
+"""How many of a hand's 15 joints have one."""
+
 # Plane by plane (x, y, z, or angle by angle), for both hands: right hands' angles are measured as their mirror images.
 _LOW, _HIGH = (side.T[:, None].astype(np.float32) for side in BOXES)
 _RANGE_LOW, _RANGE_HIGH = (np.tile(LIMITS[..., k].T, 2)[:, None].astype(np.float32) for k in (0, 1))

@@ -83,31 +83,39 @@ class Measured:
 
     Attributes:
         excess: (frames, 30) how far each joint lies outside its box, radians.
-        out_of_range: (frames, 30) which joints leave their anatomical range.
+        out_of_limit: (frames, 30) 1 for joints outside their box, else 0.
+        out_of_range: (frames, 30) 1 for joints beyond their anatomical range, else 0.
     """
 
     excess: Float32[np.ndarray, "frames 30"]
-    out_of_range: Bool[np.ndarray, "frames 30"]
+    out_of_limit: Float32[np.ndarray, "frames 30"]
+    out_of_range: Float32[np.ndarray, "frames 30"]
+
+
+def column_sums(values: Float32[np.ndarray, "rows columns"]) -> Float32[np.ndarray, "columns"]:
+    """Sums over the rows of a block, as a matrix product: ten times as fast as ``sum`` in double precision."""
+    return np.ones(len(values), np.float32) @ values
 
 
 def measure(frames: LiveFrames, statistics: PoseStatistics) -> Measured:
     """Measure a block of frames, and take them into ``statistics``."""
-    angles = anatomical_angles(frames.joints)
+    angles, turned = anatomical_angles(frames.joints), frames.angles
     live = frames.live.repeat(15, axis=1)
-    excess, outside = beyond_box(frames.vectors), out_of_range(angles)
+    excess, beyond = beyond_box(frames.vectors), out_of_range(angles).astype(np.float32)
     if not live.all():
-        excess, outside = excess * live, outside & live
+        excess, beyond, turned = excess * live, beyond * live, turned * live
+    outside = (excess > 0).astype(np.float32)
     statistics.live = statistics.live + frames.live.sum(axis=0)
     statistics.counts = statistics.counts + _histograms(angles, live)
-    statistics.out_of_limit = statistics.out_of_limit + np.count_nonzero(excess, axis=0)
-    statistics.out_of_range = statistics.out_of_range + np.count_nonzero(outside, axis=0)
-    statistics.angle = statistics.angle + (frames.angles * live).sum(axis=0, dtype=np.float64)
+    statistics.out_of_limit = statistics.out_of_limit + column_sums(outside).astype(np.int64)
+    statistics.out_of_range = statistics.out_of_range + column_sums(beyond).astype(np.int64)
+    statistics.angle = statistics.angle + column_sums(turned)
     both = frames.live.all(axis=1)
     poses = frames.hands if both.all() else frames.hands[both]
     statistics.usable = statistics.usable + len(poses)
-    statistics.total = statistics.total + poses.sum(axis=0, dtype=np.float64)
+    statistics.total = statistics.total + column_sums(poses)
     statistics.products = statistics.products + poses.T @ poses
-    return Measured(excess, outside)
+    return Measured(excess, outside, beyond)
 
 
 def _histograms(
@@ -117,4 +125,4 @@ def _histograms(
     place += _FIRST_BIN
     if not live.all():
         place = place[:, live]
-    return np.bincount(place.astype(np.intp).ravel(), minlength=90 * BINS).reshape(30, 3, BINS)
+    return np.bincount(place.astype(np.int32).ravel(), minlength=90 * BINS).reshape(30, 3, BINS)

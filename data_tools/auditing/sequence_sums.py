@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int64
 
+from data_tools.auditing.joint_limits import WITH_LIMIT
 from data_tools.auditing.live_frames import EACH_SIDE, LiveFrames
 from data_tools.auditing.pose_statistics import Measured
 from data_tools.pose_layout import mirror_hands
@@ -47,11 +48,8 @@ class SequenceSums:
         if measured is None:
             columns += [np.zeros_like(frames.live)] * 4
         else:
-            beyond_pi = frames.beyond_pi
-            if not frames.live.all():
-                beyond_pi = beyond_pi & frames.live.repeat(15, axis=1)
-            joints = (measured.excess > 0, measured.out_of_range, beyond_pi)
-            columns += [frames.live, *(mask.astype(np.float32) @ EACH_SIDE for mask in joints)]
+            columns += [frames.live, measured.out_of_limit @ EACH_SIDE, measured.out_of_range @ EACH_SIDE]
+            columns.append((frames.beyond_pi.astype(np.float32) @ EACH_SIDE) * frames.live)
         table = np.concatenate(columns, axis=1, dtype=np.float64)
         starts = np.flatnonzero(np.diff(frames.sequence, prepend=-1))
         self._sums[frames.sequence[starts]] += np.add.reduceat(table, starts, axis=0)
@@ -112,7 +110,7 @@ class SequenceSums:
 
 
 def measures(sums: pl.DataFrame) -> pl.DataFrame:
-    """Turn sums into measures: see :data:`DEFINITIONS`.
+    """Turn sums into measures: see :data:`.DEFINITIONS`.
 
     Args:
         sums: Rows of :meth:`SequenceSums.table`, or sums of such rows, with a column fps (null where unknown).
@@ -127,8 +125,8 @@ def measures(sums: pl.DataFrame) -> pl.DataFrame:
     for suffix, part in (("", both), *((f"_{word}", sides[word]) for word in SIDES)):
         columns[f"energy{suffix}"] = _ratio(part["turned"], part["steps"]).sqrt() * rate
         columns[f"noise{suffix}"] = _ratio(part["bent"] * part["steps"], 3 * part["turned"] * part["bends"])
-        for name in ("out_of_limit", "out_of_range", "beyond_pi"):
-            columns[f"{name}_share{suffix}"] = _ratio(part[name], 15 * part["measured"])
+        for name, joints in (("out_of_limit", WITH_LIMIT), ("out_of_range", 15), ("beyond_pi", 15)):
+            columns[f"{name}_share{suffix}"] = _ratio(part[name], joints * part["measured"])
     return sums.with_columns(**columns)
 
 

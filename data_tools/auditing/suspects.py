@@ -7,7 +7,7 @@ import polars as pl
 from jaxtyping import Bool, Float, Float32, Int64
 
 from data_tools.auditing.audit_tables import HANDS_TYPE
-from data_tools.auditing.live_frames import LiveFrames
+from data_tools.auditing.live_frames import EACH_SIDE, LiveFrames
 from data_tools.auditing.pose_statistics import Measured
 from data_tools.pose_layout import HANDS_DIM
 from data_tools.rotations import principal_pose
@@ -15,7 +15,7 @@ from data_tools.scanning.dead_hands import SIDES
 
 BEYOND_LIMITS = "fingers beyond their limits"
 JITTER = "jitter"
-BEYOND_PI = "stored beyond pi"
+BEYOND_PI = "turned beyond pi"
 DEAD = {"zero": "all zero", "mean": "the mean hand", "frozen": "frozen", "copied": "one hand copied onto the other",
         "invalid": "marked invalid by the source"}  # fmt: skip
 """Words for hands that nobody captured."""
@@ -33,19 +33,34 @@ class Suspects:
 
     def add(self, frames: LiveFrames, measured: Measured) -> None:
         """Look at live frames."""
+        excess = measured.excess @ EACH_SIDE
+        shaken = np.flatnonzero(frames.jitter)
+        beyond = np.flatnonzero(frames.beyond_pi.any(axis=1))
         for side, word in enumerate(SIDES):
-            bent = np.where(frames.jitter, np.nan_to_num(frames.bent[:, side]), 0)
-            self._offer(frames, JITTER, word, np.sqrt(bent))
-            own = slice(15 * side, 15 * side + 15)
-            self._offer(frames, BEYOND_LIMITS, word, measured.excess[:, own].sum(axis=1))
-            beyond = frames.beyond_pi[:, own].sum(axis=1) * frames.live[:, side]
-            self._offer(frames, BEYOND_PI, word, beyond.astype(np.float32))
+            self._offer(frames, JITTER, word, shaken, np.sqrt(np.nan_to_num(frames.bent[shaken, side])))
+            self._offer(frames, BEYOND_LIMITS, word, None, excess[:, side])
+            joints = frames.beyond_pi[beyond, 15 * side : 15 * side + 15].sum(axis=1, dtype=np.float32)
+            self._offer(frames, BEYOND_PI, word, beyond, joints * frames.live[beyond, side])
 
-    def _offer(self, frames: LiveFrames, reason: str, side: str, scores: Float32[np.ndarray, "frames"]) -> None:
+    def _offer(
+        self,
+        frames: LiveFrames,
+        reason: str,
+        side: str,
+        rows: Int64[np.ndarray, "offered"] | None,
+        scores: Float32[np.ndarray, "offered"],
+    ) -> None:
+        """Keep the frame of the largest score; ``rows`` says which frames the scores are of, None for all."""
+        if not len(scores):
+            return
         worst = int(scores.argmax())
         if scores[worst] > 0:
-            row = float(scores[worst]), int(frames.sequence[worst]), int(frames.frame[worst]), frames.hands[worst]
-            self._keep(reason, side, row)
+            row = worst if rows is None else int(rows[worst])
+            self._keep(
+                reason,
+                side,
+                (float(scores[worst]), int(frames.sequence[row]), int(frames.frame[row]), frames.hands[row]),
+            )
 
     def _keep(self, reason: str, side: str, row: tuple[float, int, int, np.ndarray]) -> None:
         kept = self._found.setdefault((reason, side), [])

@@ -95,7 +95,7 @@ def turning_points(
     sequence: Int64[np.ndarray, "frames"],
     thinning: int = 1,
 ) -> TurningPoints:
-    """Find the turning points of a block of frames.
+    """Find the turning points of a block of frames, sequence by sequence.
 
     Args:
         hands: Model convention.
@@ -124,6 +124,7 @@ def turning_points(
     (at, before), size, kind = np.concatenate(pairs, axis=1), np.concatenate(sizes), np.concatenate(kinds)
     number = sequence - sequence[0]
     kept = _most_prominent(number[at], size, np.bincount(number), thinning)
+    kept = kept[np.argsort(number[at[kept]], kind="stable")]
     at, before = at[kept], before[kept]
     return TurningPoints(
         sequence[at].astype(np.int32),

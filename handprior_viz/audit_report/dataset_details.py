@@ -33,7 +33,7 @@ _JOINTS = 6
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn hand: what it is, and the file and frame it comes from. ``uri`` is None where it cannot be drawn."""
+    """A drawn hand: what is wrong with it, and its file and frame. ``uri`` is None where it cannot be drawn."""
 
     uri: str | None
     reason: str
@@ -135,8 +135,10 @@ def _pictures(examples: pl.DataFrame, draw: Draw) -> tuple[Picture, ...]:
 
 
 def _reason(example: Mapping[str, Any]) -> str:
-    reason = example["reason"] or example["kind"]
-    side = example["side"]
+    """What is wrong with a hand, and which; empty for a typical one."""
+    if example["kind"] == "typical":
+        return ""
+    reason, side = example["reason"], example["side"]
     if side in ("left", "right") and side not in reason:
         return f"{reason}, {side} hand"
     return str(reason)

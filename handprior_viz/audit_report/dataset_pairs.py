@@ -106,15 +106,15 @@ def distance_maps(distances: DatasetDistances, rows: Sequence[DatasetRow]) -> tu
         return [], {}
     joint = np.where(known.any(axis=2) & apart, np.where(known, per_joint, -1).argmax(axis=2), -1)
     share = percent(float(np.sum(distances.explained)))
-    ways = f"{len(distances.explained)} main ways in which hands vary, {share} of it"
-    names, tiers = [row.name for row in shown], [row.tier for row in shown]
+    ways = f"{len(distances.explained)} main ways in which hands vary, {share} of all variation"
+    names, colours = [row.name for row in shown], [row.tier_colour for row in shown]
     maps = []
     for key, title, over, values in (
         ("map-angles", "Angle by angle", "mean over the angles of all joints", angles),
         ("map-poses", "As whole poses", f"mean over the {ways}", poses),
     ):
         most = _most(values[apart])
-        drawn = Markup(distance_map(names, tiers, values, key=key, most=most))
+        drawn = Markup(distance_map(names, colours, values, key=key, most=most))
         maps.append(DistanceMap(title, f"{over}; strongest colour: {most:.2f}", drawn))
     data = {
         "names": names,

@@ -11,8 +11,8 @@ from data_tools.dataset_audit import Audit
 from data_tools.mix import Mix
 from handprior_viz import style
 
-UNTIERED = "no tier"
-"""What a dataset is shown under whose tier the mix leaves out."""
+LEFT_OUT = "left out"
+"""What datasets are shown under that the mix takes nothing from."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class DatasetRow:
     Attributes:
         anchor: Where it stands on the page.
         name: As the user knows it.
-        tier: ``high``, ``medium``, ``low``, or :data:`UNTIERED`.
+        tier: As the mix calls it, or :data:`LEFT_OUT`.
         colour: Its own shade of the tier's hue, #RRGGBB.
         tier_colour: #RRGGBB.
         frames: On disk.
@@ -87,39 +87,39 @@ class DatasetRow:
         return self.usable_frames / max(self.frames, 1)
 
 
-def dataset_rows(audit: Audit, tiers: Mapping[str, str]) -> list[DatasetRow]:
+def dataset_rows(audit: Audit, mix: Mix | None = None) -> list[DatasetRow]:
     """All datasets in the order in which they are always shown: by tier, then by size.
 
     Args:
         audit: From :func:`data_tools.audit`.
-        tiers: Tier of each dataset; one that has none stands last.
+        mix: Sorts datasets into tiers; default: the project's own. What it leaves out stands last.
     """
+    mix = Mix.default() if mix is None else mix
     conventions = {row["dataset"]: row for row in audit.conventions.iter_rows(named=True)}
-    order = {tier: place for place, tier in enumerate(style.TIER_COLOURS)}
+    places = {tier: place for place, tier in enumerate(mix.shares)}
+    tiers = {name: mix.tier_of(name) or mix.unknown_tier for name in audit.datasets["dataset"]}
     found = sorted(
         audit.datasets.iter_rows(named=True),
-        key=lambda row: (order.get(tiers.get(row["dataset"], ""), len(order)), -row["frames"], row["dataset"]),
+        key=lambda row: (places.get(tiers[row["dataset"]], len(places)), -row["frames"], row["dataset"]),
     )
     return [
-        _row(f"d{k}", row, tiers.get(row["dataset"], ""), conventions.get(row["dataset"], {}))
+        _row(f"d{k}", row, tier := tiers[row["dataset"]], places.get(tier), conventions.get(row["dataset"], {}))
         for k, row in enumerate(found, start=1)
     ]
 
 
-def default_tiers(audit: Audit) -> dict[str, str]:
-    """The tier that the default mix gives each dataset."""
-    mix = Mix.default()
-    return {name: mix.tier_of(name) or mix.unknown_tier for name in audit.datasets["dataset"]}
-
-
-def _row(anchor: str, row: Mapping[str, Any], tier: str, convention: Mapping[str, Any]) -> DatasetRow:
-    known = tier in style.TIER_COLOURS
+def _row(
+    anchor: str, row: Mapping[str, Any], tier: str, place: int | None, convention: Mapping[str, Any]
+) -> DatasetRow:
+    known = list(style.TIER_COLOURS)
+    # Tiers of other names have the colours of ours, in their order.
+    hue = tier if tier in known else known[-1 if place is None else min(place, len(known) - 1)]
     return DatasetRow(
         anchor=anchor,
         name=row["dataset"],
-        tier=tier if known else UNTIERED,
-        colour=style.dataset_colour(row["dataset"], tier if known else "low"),
-        tier_colour=style.TIER_COLOURS.get(tier, style.TOKENS.muted),
+        tier=LEFT_OUT if place is None else tier,
+        colour=style.dataset_colour(row["dataset"], hue),
+        tier_colour=style.TOKENS.muted if place is None else style.TIER_COLOURS[hue],
         frames=row["frames"],
         usable_frames=row["usable_frames"],
         live=(number(row, "alive_left"), number(row, "alive_right")),

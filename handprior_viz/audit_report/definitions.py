@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from data_tools.auditing.joint_limits import LIMIT_SOURCE, RANGE_SOURCE
+from data_tools.mix import Mix
+from data_tools.mixing.mix_settings import EXCLUDE
 from data_tools.scanning.boundaries import RULE
 from data_tools.scanning.dead_hands import FROZEN_FRAMES, FROZEN_SECONDS
+from handprior_viz.balance_table import percent
 
 _COMPARE = "Compare datasets by it: fitted hands leave every published table often, most by a few degrees."
 
@@ -22,15 +24,12 @@ _WORDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         "Motion",
         ("energy",),
-        "How fast the finger joints of live hands turn from frame to frame: root mean square over joints and frames, "
-        "times the frame rate; per frame where the rate is not known. Nothing is compared across gaps and sequence "
-        "boundaries.",
+        "How fast the finger joints of live hands turn; shown in degrees.",
     ),
     (
         "Jitter",
         ("jitter", "jitter_share"),
-        "Frames in which a hand moves far and straight back: the change of its step is most of the steps before and "
-        "after.",
+        "Frames in which a hand moves far and straight back.",
     ),
     (
         "Noise",
@@ -40,19 +39,19 @@ _WORDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         "Out of limits",
         ("out_of_limit_share", "out_of_limit"),
-        f"Live joints beyond published limits. {_COMPARE} Limits: {LIMIT_SOURCE}.",
+        f"Live joints beyond published limits. {_COMPARE}",
     ),
     (
         "Beyond the anatomical range",
         ("out_of_range_share", "out_of_range"),
         "Live joints that bend, spread or twist further than a healthy hand, about axes that are the data's own only "
-        f"nearly; the histograms shade what lies beyond. {_COMPARE} Ranges: {RANGE_SOURCE}.",
+        f"nearly; the histograms shade what lies beyond. {_COMPARE}",
     ),
     (
         "Beyond pi",
         ("beyond_pi_share", "beyond_pi"),
-        "Live joints whose stored axis-angle is longer than pi: the same rotation is then also a shorter one, which is "
-        "what everything here uses.",
+        "Live joints given as more than half a turn. The same rotation is also a shorter one the other way round, "
+        "which is what everything here uses.",
     ),
     ("Mean hand", ("agrees", "indicated", "conventions"), ""),
     (
@@ -64,8 +63,9 @@ _WORDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         "Distance between datasets",
         ("distances", "distance_to_rest"),
-        "Jensen-Shannon divergence in bits between how often angles occur, 0 for the same and 1 for nothing in common: "
-        "mean over all joints' angles, and over the main directions in which whole poses vary.",
+        "How differently often poses occur, 0 for equally often and 1 for nothing in common (Jensen-Shannon "
+        "divergence): mean over all joints' angles, and over the main ways in which whole poses vary. A dataset's "
+        "distance from all others together is of whole poses.",
     ),
     ("Poses of its own", ("novelty",), ""),
     (
@@ -82,15 +82,15 @@ _WORDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
         "hands are measured as their mirror images, so that bend is positive into the palm on either hand.",
     ),
     ("Where a sequence ends", ("boundaries",), f"Files that do not say are cut: {RULE}."),
-    ("Tiers", (), "High, medium and low as the default mix sorts datasets by name; a mix of your own may differ."),
 )
 
 
-def definitions(measured: Mapping[str, str]) -> list[tuple[str, str]]:
+def definitions(measured: Mapping[str, str], mix: Mix) -> list[tuple[str, str]]:
     """All terms with their definitions, in the order in which the page uses them.
 
     Args:
         measured: What the audit says itself about its columns, by name; added to the words here.
+        mix: Sorts datasets into tiers.
     """
     found, used = [], set()
     for term, columns, words in _WORDS:
@@ -102,7 +102,15 @@ def definitions(measured: Mapping[str, str]) -> list[tuple[str, str]]:
         elif words or exactly:
             found.append((term, words or exactly))
     rest = [(name.replace("_", " "), _sentence(text)) for name, text in measured.items() if name not in used]
+    found.append(("Tiers", _tiers(mix)))
     return found + [(term[:1].upper() + term[1:], text) for term, text in rest]
+
+
+def _tiers(mix: Mix) -> str:
+    whole = sum(mix.shares.values())
+    shares = ", ".join(f"{tier} {percent(share / whole)}" for tier, share in mix.shares.items())
+    rest = "it leaves out what it does not name" if mix.unknown_tier == EXCLUDE else f"others are {mix.unknown_tier}"
+    return f"How the mix sorts datasets by name ({rest}). Each tier gives its share of a training set: {shares}."
 
 
 def _sentence(text: str, begin: bool = True) -> str:

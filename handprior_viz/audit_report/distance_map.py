@@ -8,15 +8,13 @@ from html import escape
 import numpy as np
 from jaxtyping import Float
 
-from handprior_viz import style
-
 SHADES = 12
 _LETTER = 6.1  # px, an average letter at 11 px
 
 
 def distance_map(
     names: Sequence[str],
-    tiers: Sequence[str],
+    colours: Sequence[str],
     distances: Float[np.ndarray, "datasets datasets"],
     *,
     key: str,
@@ -26,7 +24,7 @@ def distance_map(
 
     Args:
         names: Datasets, in the order of the table.
-        tiers: Tier of each.
+        colours: #RRGGBB of the tier of each.
         distances: Symmetric; NaN where one of the two has no live hand.
         key: Identity of the map on its page, where hovering looks its numbers up.
         most: The distance drawn darkest.
@@ -42,9 +40,8 @@ def distance_map(
     width = height = room + side * count
     squares = _squares(distances, side, room, most)
     labels = []
-    for k, (name, whole, tier) in enumerate(zip(shown, names, tiers, strict=True)):
+    for k, (name, whole, colour) in enumerate(zip(shown, names, colours, strict=True)):
         at = room + side * (k + 0.5)
-        colour = style.TIER_COLOURS.get(tier, style.TOKENS.muted)
         title = f"<title>{escape(whole)}</title>"
         labels.append(f'<rect fill="{colour}" x="{room - 8}" y="{at - side / 2 + 1:g}" width="4" height="{side - 2}"/>')
         labels.append(f'<rect fill="{colour}" y="{room - 8}" x="{at - side / 2 + 1:g}" height="4" width="{side - 2}"/>')

@@ -17,7 +17,7 @@ SHOWN = 3
 
 _MUCH = 0.01  # share of frames from which a fault is worth a headline
 _ENOUGH = 5  # datasets that tell what is usual
-_FAR_OUT = 0.45  # share of joints, where too few datasets tell what is usual
+_FAR_OUT = 0.5  # share of joints, where too few datasets tell what is usual
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def findings(
         *_contradicted(rows, frames),
         *_unstated(rows, frames),
         *_dead(rows, frames),
-        *_twice(duplicates, frames),
+        *_twice(rows, duplicates, frames),
         *_strange(rows, frames),
         *_jitter(rows, frames),
         *_aside(set_aside),
@@ -74,7 +74,7 @@ def _contradicted(rows: Sequence[DatasetRow], frames: int) -> Iterator[Finding]:
             10 + _frames(wrong) / frames,
             "bad",
             f"{_names(wrong)}: the data speak against what is said about the mean hand",
-            f"If they are right, {short_count(_frames(wrong))} frames are off by the mean hand: 30 degrees a joint.",
+            f"If they are right, {short_count(_frames(wrong))} frames are off by the mean hand, at every joint.",
             f"Look at the evidence; if it convinces you, state it: {options}",
             "conventions",
         )
@@ -110,10 +110,10 @@ def _dead(rows: Sequence[DatasetRow], frames: int) -> Iterator[Finding]:
     )
 
 
-def _twice(duplicates: pl.DataFrame, frames: int) -> Iterator[Finding]:
+def _twice(rows: Sequence[DatasetRow], duplicates: pl.DataFrame, frames: int) -> Iterator[Finding]:
     if duplicates.is_empty():
         return
-    total = int(duplicates["frames"].sum() or 0)
+    total = doubled_frames(rows)
     across = duplicates.filter(pl.col("dataset_a") != pl.col("dataset_b"))
     shown = across if len(across) else duplicates
     pairs = shown.group_by("dataset_a", "dataset_b").agg(pl.col("frames").sum()).sort("frames", descending=True)
@@ -125,9 +125,14 @@ def _twice(duplicates: pl.DataFrame, frames: int) -> Iterator[Finding]:
         "bad" if total / frames >= _MUCH else "warn",
         f"The same motion is there twice: {len(duplicates):,} pairs of sequences",
         f"{short_count(total)} frames, most in {where}{more}. They weigh double, and may be in training and in test.",
-        "Leave one of the two out of the mix.",
+        "Leave one of the two datasets out of the mix." if a != b else "Remove one file of each pair in the list.",
         "duplicates",
     )
+
+
+def doubled_frames(rows: Sequence[DatasetRow]) -> int:
+    """Frames that stand in another sequence too, each counted once however many copies of it there are."""
+    return sum(row.doubled or 0 for row in rows)
 
 
 def _strange(rows: Sequence[DatasetRow], frames: int) -> Iterator[Finding]:

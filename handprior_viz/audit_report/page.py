@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from data_tools.dataset_audit import ABOUT_FILE, Audit
+from data_tools.mix import Mix
 from data_tools.scanning.data_folder import Rejected
 from data_tools.whole_folder import check_place
 from handprior_viz import style
 from handprior_viz.audit_report.dataset_details import Draw, Progress, dataset_details
 from handprior_viz.audit_report.dataset_pairs import distance_maps, doubled_pairs, doubled_sequences
-from handprior_viz.audit_report.dataset_rows import UNTIERED, DatasetRow, dataset_rows, default_tiers
+from handprior_viz.audit_report.dataset_rows import LEFT_OUT, DatasetRow, dataset_rows
 from handprior_viz.audit_report.definitions import definitions
 from handprior_viz.audit_report.distance_map import SHADES
-from handprior_viz.audit_report.findings import findings, unusual_limit
+from handprior_viz.audit_report.findings import doubled_frames, findings, unusual_limit
 from handprior_viz.audit_report.joint_histograms import HistogramSheet
 from handprior_viz.audit_report.summary import files_set_aside
 from handprior_viz.balance_table import percent, short_count
@@ -66,7 +69,7 @@ def write_report(
     out: Path | str,
     *,
     set_aside: Sequence[Rejected] = (),
-    tiers: Mapping[str, str] | None = None,
+    mix: Mix | None = None,
     draw: Draw | None = None,
     progress: Progress | None = None,
 ) -> ReportFiles:
@@ -76,7 +79,7 @@ def write_report(
         audit: From :func:`data_tools.audit`.
         out: ``audit.html``; its tables go to ``audit/``.
         set_aside: Files that the scan could not read, besides those that the audit names itself.
-        tiers: Tier of each dataset; default: the default mix's.
+        mix: Sorts datasets into tiers; default: the project's own.
         draw: Draws a pose as a data URI; default: both hands, as in every other picture.
         progress: Called after each dataset.
 
@@ -88,7 +91,7 @@ def write_report(
     audit.write(folder)
     files = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     markup = report_page(
-        audit, folder=folder.name, files=files, set_aside=set_aside, tiers=tiers, draw=draw, progress=progress
+        audit, folder=folder.name, files=files, set_aside=set_aside, mix=mix, draw=draw, progress=progress
     )
     beside = page.with_name(f".{page.name}.{os.getpid()}")
     try:
@@ -122,14 +125,15 @@ def report_page(
     folder: str,
     files: Sequence[str] = (),
     set_aside: Sequence[Rejected] = (),
-    tiers: Mapping[str, str] | None = None,
+    mix: Mix | None = None,
     draw: Draw | None = None,
     progress: Progress | None = None,
 ) -> str:
     """The page as a string; arguments as :func:`write_report`, ``folder`` and ``files`` being what it refers to."""
     from handprior_viz.audit_report.hand_pictures import hands_picture, model_words, side_places
 
-    rows = dataset_rows(audit, default_tiers(audit) if tiers is None else tiers)
+    mix = Mix.default() if mix is None else mix
+    rows = dataset_rows(audit, mix)
     sheet = HistogramSheet.of(audit.histograms)
     maps, map_data = distance_maps(audit.distances, rows)
     aside = files_set_aside(audit, set_aside)
@@ -143,7 +147,7 @@ def report_page(
         "model_words": words,
         "sides": side_places(),
         "credit": " · ".join(filter(None, [words, SYNTHETIC if audit.synthetic else ""])),
-        "css": Markup(_css()),
+        "css": Markup(page_css()),
         "script": Markup(_resource("page.js")),
         "outlines": sheet.outlines,
         "figures": _figures(rows, audit),
@@ -152,9 +156,10 @@ def report_page(
         "rows": rows,
         "by_name": {row.name: row for row in rows},
         "tier_words": _tier_words(rows),
-        "untiered": UNTIERED,
+        "left_out": LEFT_OUT,
         "details": dataset_details(audit, rows, sheet, draw or hands_picture, progress),
         "hands_mean_source": audit.hands_mean_source,
+        "hands_mean_degrees": _joint_degrees(audit.hands_mean),
         "pairs": doubled_pairs(audit.duplicates),
         "duplicates": doubled_sequences(audit.duplicates),
         "duplicates_in_all": len(audit.duplicates),
@@ -163,7 +168,7 @@ def report_page(
         "coverage": [row for row in rows if (row.reaches, row.only_here, row.novel) != (None, None, None)],
         "set_aside": aside[:FILES_SHOWN],
         "set_aside_in_all": len(aside),
-        "definitions": definitions(audit.definitions),
+        "definitions": definitions(audit.definitions, mix),
         "folder": folder,
         "files": files,
     }
@@ -178,6 +183,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "percent": lambda share: _tight(percent(share)),
         "tight": _tight,
+        "breakable": _breakable,
         "short": short_count,
         "speed": lambda value: f"{value:.0f}" if value >= 9.95 else f"{value:.1f}",
         "count": lambda count: f"{count:,}",
@@ -190,7 +196,7 @@ def _resource(name: str) -> str:
     return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
-def _css() -> str:
+def page_css() -> str:
     """The tokens of the visual language, light and dark, and the page's rules. Paper is light."""
     light = f":root {{ color-scheme: light dark; --hp-font: {style.FONT}; {_variables(_LIGHT)} }}"
     dark = f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {_variables(_DARK)} }} }}"
@@ -213,7 +219,6 @@ def _figures(rows: Sequence[DatasetRow], audit: Audit) -> list[dict[str, Any]]:
     """The numbers of the headline, each with the section that it comes from."""
     frames, usable = sum(row.frames for row in rows), sum(row.usable_frames for row in rows)
     contradicted = sum(row.agrees is False for row in rows)
-    doubled = int(audit.duplicates["frames"].sum() or 0)
     return [
         {"value": short_count(frames), "words": "frames", "anchor": "datasets"},
         {
@@ -227,7 +232,11 @@ def _figures(rows: Sequence[DatasetRow], audit: Audit) -> list[dict[str, Any]]:
             "words": f"dataset{'' if contradicted == 1 else 's'} where the data contradict the stated mean hand",
             "anchor": "conventions",
         },
-        {"value": short_count(doubled), "words": "frames that are there twice", "anchor": "duplicates"},
+        {
+            "value": short_count(doubled_frames(rows)),
+            "words": "frames that stand elsewhere too",
+            "anchor": "duplicates",
+        },
     ]
 
 
@@ -242,9 +251,19 @@ def _tier_words(rows: Sequence[DatasetRow]) -> dict[str, str]:
     return words
 
 
+def _joint_degrees(hands: Sequence[float] | None) -> float | None:
+    """By how much a pose turns a joint on average."""
+    return None if hands is None else float(np.degrees(np.linalg.norm(np.reshape(hands, (-1, 3)), axis=1).mean()))
+
+
 def _tight(words: str) -> str:
-    """Keep numbers and their unit on one line."""
-    return words.replace(" %", "\N{NO-BREAK SPACE}%")
+    """Keep numbers and their per cent on one line, written alike everywhere."""
+    return re.sub(r"(?<=\d) ?%", "\N{NO-BREAK SPACE}%", words)
+
+
+def _breakable(path: str) -> Markup:
+    """Let a long path or name break after its separators rather than anywhere."""
+    return Markup(re.sub(r"([/_])", r"\1<wbr>", str(escape(path))))
 
 
 def _version() -> str:

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
 from data_tools.dataset_audit import Audit
+from data_tools.mix import Mix
 from data_tools.scanning.data_folder import Rejected
-from handprior_viz.audit_report.dataset_rows import DatasetRow, dataset_rows, default_tiers
-from handprior_viz.audit_report.findings import findings
+from handprior_viz.audit_report.dataset_rows import DatasetRow, dataset_rows
+from handprior_viz.audit_report.findings import doubled_frames, findings
 
 
-def summary(
-    audit: Audit, *, set_aside: Sequence[Rejected] = (), tiers: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+def summary(audit: Audit, *, set_aside: Sequence[Rejected] = (), mix: Mix | None = None) -> dict[str, Any]:
     """Sum up an audit as the page does; arguments as :func:`.write_report`.
 
     Returns:
         datasets (in the order of the page; shares 0 to 1, motion in degrees per second or frame), duplicates (pairs
-        of sequences and frames, in all and by kind), conventions, findings, rejected. Ready for JSON.
+        of sequences in all and by kind, frames that stand elsewhere too), conventions, findings, rejected. Ready for
+        JSON.
     """
-    rows = dataset_rows(audit, default_tiers(audit) if tiers is None else tiers)
+    rows = dataset_rows(audit, mix)
     aside = files_set_aside(audit, set_aside)
     by_kind = audit.duplicates.group_by("kind").agg(pl.len().alias("pairs")).sort("kind")
     return {
         "datasets": [_dataset(row) for row in rows],
         "duplicates": {
             "pairs": len(audit.duplicates),
-            "frames": int(audit.duplicates["frames"].sum() or 0),
+            "frames": doubled_frames(rows),
             "kinds": dict(by_kind.iter_rows()),
         },
         "conventions": [

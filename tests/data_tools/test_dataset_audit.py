@@ -64,7 +64,7 @@ def test_examples_can_be_drawn(demo_audit: Audit) -> None:
     assert np.linalg.norm(hands.reshape(-1, 3), axis=1).max() <= np.pi + 1e-5
     live = demo_audit.datasets.filter(pl.col("usable_frames") > 3)["dataset"].to_list()
     assert examples.filter(pl.col("kind") == "typical")["dataset"].unique().sort().to_list() == live
-    assert {"jitter", "stored beyond pi", "the mean hand"} <= set(examples["reason"])
+    assert {"jitter", "turned beyond pi", "the mean hand"} <= set(examples["reason"])
 
 
 def test_energy_and_noise_in_closed_form(tmp_path: Path) -> None:

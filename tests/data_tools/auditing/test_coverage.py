@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from data_tools.auditing.coverage import coverage
+from data_tools.auditing.coverage import COVERAGE_COMPONENTS, coverage
 
 
 def test_copies_add_nothing_and_strangers_everything() -> None:
@@ -21,6 +22,21 @@ def test_copies_add_nothing_and_strangers_everything() -> None:
     assert np.isnan([found.novelty[3], found.gain[3], found.covered[3, 0]]).all()
     assert found.covered[0, 1] == 1
     assert found.covered[0, 2] == 0
+
+
+def test_nearest_poses_agree_with_a_k_d_tree() -> None:
+    rng = np.random.default_rng(2)
+    samples = [rng.normal(shift, 0.3, (count, 90)).astype(np.float32) for shift, count in ((0, 500), (0.2, 300))]
+    sequences = [np.zeros(500, np.int64), np.arange(300) // 10 + 1]
+    found = coverage(samples, sequences, np.eye(90), np.random.default_rng(0))
+    first, second = (sample[:, :COVERAGE_COMPONENTS].astype(float) for sample in samples)
+    across = cKDTree(second).query(first)[0]  # the first dataset has one sequence: nothing of its own is looked at
+    back = cKDTree(first).query(second)[0]
+    apart = np.linalg.norm(second[:, None] - second, axis=2)
+    apart[sequences[1][:, None] == sequences[1]] = np.inf
+    tolerance = np.median(np.concatenate([across, np.minimum(back, apart.min(axis=1))]))
+    np.testing.assert_allclose(found.tolerance, tolerance, rtol=1e-4)
+    np.testing.assert_allclose(found.novelty, [(across > tolerance).mean(), (back > tolerance).mean()], atol=0.005)
 
 
 def test_nothing_to_compare() -> None:
