@@ -2,7 +2,8 @@
 
 The baseline reads every array of every file with ``np.load`` and looks at none. Ours scans the folder and audits it,
 both for the first time. Every stage runs in a process of its own; peaks are resident memory. Sizes grow by four, to
-show that time grows with the frames and memory does not.
+show that time grows with the frames and memory does not; ``--millions 1 4 16`` needs 10 GB below ``TMPDIR``, and as
+much memory to spare, since files that the page cache does not hold make the disk the baseline.
 """
 
 from __future__ import annotations

@@ -97,6 +97,33 @@ def mirror_hands(hands: Float[np.ndarray, "*batch 90"]) -> Float[np.ndarray, "*b
     return np.concatenate([mirror_hand(right), mirror_hand(left)], axis=-1)
 
 
+def hands_as_right(hands: Float[np.ndarray, "*batch 90"]) -> Float[np.ndarray, "*batch 2 45"]:
+    """Turn a pair of hands into two right hands: the left one's mirror image first, then the right one, radians."""
+    return np.stack([mirror_hand(hands[..., :HAND_DIM]), hands[..., HAND_DIM:]], axis=-2)
+
+
+def hands_of(pose: Float[np.ndarray, "*batch columns"]) -> Float[np.ndarray, "*batch 90"]:
+    """Both hands of poses of any layout, left first, radians.
+
+    Args:
+        pose: Whole poses (165 columns), pairs of hands (90), or single right hands (45), which get their mirror image
+            as the left hand.
+
+    Raises:
+        ValueError: Another number of columns.
+    """
+    columns = pose.shape[-1] if pose.ndim else 0
+    if columns == POSE_DIM:
+        return pose[..., HANDS_COLUMNS]
+    if columns == HAND_DIM:
+        return np.concatenate([mirror_hand(pose), pose], axis=-1)
+    if columns != HANDS_DIM:
+        raise ValueError(
+            f"a pose has {HAND_DIM} (hand), {HANDS_DIM} (hands) or {POSE_DIM} (full) columns, got {columns}"
+        )
+    return pose
+
+
 def expand_53_to_55(pose: Float[np.ndarray, "*batch 159"]) -> Float[np.ndarray, "*batch 165"]:
     """Insert two unmoved eyes into a 53-joint pose (159 columns) to make a 55-joint one (165 columns)."""
     eyes = np.zeros((*pose.shape[:-1], 6), dtype=pose.dtype)

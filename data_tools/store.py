@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import polars as pl
@@ -41,7 +41,7 @@ class PoseStore:
     Attributes:
         path: The folder.
         about: Everything that ``store.json`` says.
-        pose: ``hands`` (90 columns) or ``full`` (165).
+        pose: ``hands`` (90 columns), ``hand`` (45: a right hand, or a left one mirrored) or ``full`` (165).
         dim: Columns.
         hash: Hash of all values.
         synthetic: Whether the data are made up.
@@ -89,7 +89,10 @@ class PoseStore:
 
     @cached_property
     def rows(self) -> pl.DataFrame:
-        """One row per pose: dataset, sequence, frame, tier, split, subject; image_id where any source has one."""
+        """One row per pose: dataset, sequence, frame, tier, split, subject; image_id where any source has one.
+
+        In a one-hand store each frame has two rows, and ``side`` says whose hand it is: ``left``, then ``right``.
+        """
         return pl.read_parquet(self.path / ROWS_FILE)
 
     @property
@@ -116,7 +119,8 @@ class PoseStore:
         Each holds ``lhand_pose`` and ``rhand_pose`` (frames, 45), in a full store also ``global_orient`` (3),
         ``body_pose`` (63) and ``jaw_pose`` (3); ``dataset``, ``sequence`` and ``frame``, and ``image_id`` where there
         is one. Axis-angle in radians, float32, mean hand included; ``handprior.yaml`` beside them says so. They are
-        read without pickle, by :func:`numpy.load` or as a data folder.
+        read without pickle, by :func:`numpy.load` or as a data folder. A one-hand store gives ``hand_pose`` (rows, 45)
+        with its ``side`` instead, which is no data folder: its left hands are mirrored.
 
         Args:
             folder: Where to; made if it is not there. Files of these names are replaced.
@@ -160,7 +164,8 @@ def pack(
         splits: The selection, or the folder that :func:`balance` wrote.
         data: The data folder it was made from, or its URL.
         out: Folder to write.
-        pose: ``hands`` for both hands (90 columns), ``full`` for the whole body (165).
+        pose: ``hands`` for both hands (90 columns); ``hand`` for one hand a row (45), two rows a frame: the left hand
+            mirrored into a right one, then the right hand; ``full`` for the whole body (165).
         hands_mean: The model's mean hands (90, radians), for data stored relative to it, unless the data's
             ``handprior.yaml`` gives them.
         npz: Also write train.npz, val.npz and test.npz into the store's folder, see :meth:`PoseStore.write_npz`.
@@ -173,8 +178,8 @@ def pack(
         RuntimeError: Another process is writing ``out``.
         OSError: The disk is full, or has too little room to begin.
     """
-    if pose not in ("hands", "full"):
-        raise ValueError(f"pose must be hands or full, got {pose!r}")
+    if pose not in get_args(Parts):
+        raise ValueError(f"pose must be hands, hand or full, got {pose!r}")
     chosen = ChosenFrames.of(splits)
     mean = mean_hands(chosen.about["hands_mean"] or hands_mean, "hands_mean")
     _refuse_unknown_mean(chosen.about["files"], mean)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from data_tools.joint_axes import JOINT_FRAMES, THUMB_BASE
-from data_tools.pose_layout import FINGERS, HAND_DIM, HAND_JOINT_NAMES, HANDS_COLUMNS, HANDS_DIM, POSE_DIM
+from data_tools.pose_layout import FINGERS, HAND_DIM, HAND_JOINT_NAMES, hands_of
 
 _FINGERS = {name: f"{name} finger" for name in FINGERS} | {"thumb": "thumb", "pinky": "little finger"}
 _JOINTS = ("first joint", "middle joint", "last joint")
@@ -47,14 +47,12 @@ class JointAngle:
         """This angle in poses.
 
         Args:
-            pose: Hands (90) or full poses (165), axis-angle, radians, mean hand included.
+            pose: Hands (90), full poses (165) or right hands (45), axis-angle, radians, mean hand included.
 
         Returns:
             Degrees; bend is positive into the palm and spread away from the thumb, on either hand.
         """
-        hands = pose[..., HANDS_COLUMNS] if pose.shape[-1] == POSE_DIM else pose
-        if hands.shape[-1] != HANDS_DIM:
-            raise ValueError(f"a pose has {HANDS_DIM} (hands) or {POSE_DIM} (full) columns, got {pose.shape[-1]}")
+        hands = hands_of(pose)
         start = 3 * self.joint + (HAND_DIM if self.hand == "right" else 0)
         vector = np.asarray(hands[..., start : start + 3], np.float64)
         # The axes are those of a left hand; a right one is measured as its mirror image.

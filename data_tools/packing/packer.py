@@ -21,12 +21,14 @@ from data_tools.packing.moments import Moments
 from data_tools.packing.row_file import RowFile, in_order, neighbours
 from data_tools.packing.row_table import IdFile, write_rows
 from data_tools.packing.unfinished import JOURNAL
-from data_tools.pose_layout import COLUMN_NAMES, COLUMNS, HANDS_COLUMNS, POSE_DIM
+from data_tools.pose_layout import COLUMN_NAMES, COLUMNS, HANDS_COLUMNS, POSE_DIM, hands_as_right
 from data_tools.readers import Reader, UnreadableFile, reader_named
 from data_tools.scanning.file_stamps import stamps_of
 from data_tools.sequence import PoseSequence
 
-Parts = Literal["hands", "full"]
+Parts = Literal["hands", "hand", "full"]
+"""What of a pose is kept: both hands in one row, one hand a row (the left one mirrored), or everything."""
+
 Progress = Callable[[int, int, str], None]
 
 VERSION = 2
@@ -45,7 +47,7 @@ class Packing:
     Args:
         chosen: What to pack.
         data: The data folder.
-        pose: Hands only, or everything.
+        pose: Both hands in a row, one hand a row, or everything.
         hands_mean: The mean hands, for data stored relative to them.
         progress: Called with frames done, frames in all, and the file.
     """
@@ -63,8 +65,10 @@ class Packing:
         self.data = data.parent if data.is_file() else data
         self.pose = pose
         self.hands_mean = hands_mean
-        self.columns = HANDS_COLUMNS if pose == "hands" else slice(0, POSE_DIM)
-        self.dim = self.columns.stop - self.columns.start
+        self.columns = slice(0, POSE_DIM) if pose == "full" else HANDS_COLUMNS
+        self.kept = COLUMNS["right_hand_pose"] if pose == "hand" else self.columns
+        self.dim = self.kept.stop - self.kept.start
+        self.rows_per_frame = 2 if pose == "hand" else 1
         self.train = slice(*(chosen.splits.get("train") or next(iter(chosen.splits.values()))))
         self._progress = progress
         self._done = 0
@@ -82,12 +86,17 @@ class Packing:
     @property
     def what(self) -> str:
         """What is packed, in words."""
-        return f"{self.chosen.rows:,} {self.pose} poses of selection {self.chosen.about['hash'][:8]}"
+        return f"{self.rows:,} {self.pose} poses of selection {self.chosen.about['hash'][:8]}"
+
+    @property
+    def rows(self) -> int:
+        """Rows of the store: one for each frame, or one for each of its hands."""
+        return self.chosen.rows * self.rows_per_frame
 
     @property
     def bytes(self) -> int:
         """Room that the store and the making of it take, image ids aside."""
-        return self.chosen.rows * (4 * self.dim + 8 + 16)
+        return self.rows * (4 * self.dim + 8 + 16)
 
     def write(self, work: Path) -> Path:
         """Write poses.npy, rows.parquet and store.json, going on from what ``work`` holds; returns their folder."""
@@ -100,7 +109,7 @@ class Packing:
         self.chosen.keep_numbers(work / "frame_numbers")
         self._work = work
         self._journal = Journal(work / JOURNAL, self.dim)
-        self._poses = RowFile(folder / POSES_FILE, np.dtype("<f4"), (self.chosen.rows, self.dim))
+        self._poses = RowFile(folder / POSES_FILE, np.dtype("<f4"), (self.rows, self.dim))
         with self._journal, self._poses:
             moments, hash = self._pack_all(folder / ROWS_FILE)
             self._poses.sync()
@@ -113,7 +122,7 @@ class Packing:
         files = self.chosen.files()
         with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
             # Beside the poses, since few sources have image ids; where one does, the table is written again.
-            jobs = [pool.submit(write_rows, self.chosen, rows)]
+            jobs = [pool.submit(write_rows, self.chosen, rows, one_hand=self.pose == "hand")]
             jobs += [pool.submit(self._pack_unless_done, path, number) for number, path in enumerate(files)]
             try:
                 for job in as_completed(jobs):
@@ -124,7 +133,7 @@ class Packing:
                 raise
         ids = {path: self._ids(path, number) for number, path in enumerate(files)}
         if any(file.kind for file in ids.values()):
-            write_rows(self.chosen, rows, ids)
+            write_rows(self.chosen, rows, ids, one_hand=self.pose == "hand")
         digest = hashlib.blake2b(f"{VERSION} {self.pose} {self.chosen.about['hash']}".encode(), digest_size=16)
         moments = Moments.none(self.dim)
         for finished in map(self._journal.read, range(len(files))):
@@ -157,7 +166,7 @@ class Packing:
         digest, done, moments = hashlib.sha256(), 0, Moments.none(self.dim)
         ids = self._id_file(source)
         ids.clear()
-        for span in reader.pick(place, source.frames, hands_only=self.pose == "hands"):
+        for span in reader.pick(place, source.frames, hands_only=self.pose != "full"):
             if span.image_id is not None:
                 ids.write(source.rows[done : done + len(span)], span.image_id)
             for low in range(0, len(span), _BLOCK_ROWS):
@@ -172,13 +181,18 @@ class Packing:
             raise UnreadableFile(place, f"gave {done} of {len(source.rows)} chosen frames: it has changed")
         self._journal.write(source.number, Finished(stamp, digest.digest()[:HASH_BYTES], ids.digest(), moments))
 
-    def _write(self, block: Float32[np.ndarray, "rows dim"], rows: Int64[np.ndarray, "rows"], moments: Moments) -> None:
-        """Write a block's rows where they belong, and take those of the train split into the moments."""
-        rows, block = in_order(rows, block)
-        self._poses.write(rows, block)
-        low, high = np.searchsorted(rows, (self.train.start, self.train.stop))
+    def _write(
+        self, block: Float32[np.ndarray, "frames columns"], frames: Int64[np.ndarray, "frames"], moments: Moments
+    ) -> None:
+        """Write a block's frames where they belong, and take those of the train split into the moments."""
+        frames, block = in_order(frames, block)
+        rows = frames
+        if self.rows_per_frame > 1:
+            rows = (frames[:, None] * self.rows_per_frame + np.arange(self.rows_per_frame)).reshape(-1)
+        self._poses.write(rows, block.reshape(len(rows), self.dim))
+        low, high = np.searchsorted(frames, (self.train.start, self.train.stop))
         if low < high:
-            moments.add(Moments.of(block[low:high]))
+            moments.add(Moments.of(block[low:high].reshape(-1, self.dim)))
 
     def _still_there(self, source: Source, finished: Finished) -> bool:
         """Tell whether the rows of a file that was done before are what was written."""
@@ -187,17 +201,17 @@ class Packing:
         digest = hashlib.sha256()
         for low in range(0, len(source.rows), _BLOCK_ROWS):
             for start, stop in neighbours(source.rows[low : low + _BLOCK_ROWS]):
-                digest.update(self._poses.read(start, stop))
+                digest.update(self._poses.read(start * self.rows_per_frame, stop * self.rows_per_frame))
         return digest.digest()[: len(finished.digest)] == finished.digest
 
-    def _convert(self, span: PoseSequence, rows: slice, convention: Any) -> Float32[np.ndarray, "rows dim"]:
+    def _convert(self, span: PoseSequence, rows: slice, convention: Any) -> Float32[np.ndarray, "frames columns"]:
         if self.pose == "full" and not span.has_body:
             raise UnreadableFile(Path(span.path), "has no body pose; pack the hands only, or leave its dataset out")
         poses = np.ascontiguousarray(span.poses[rows, self.columns])
         block = to_model_pose(poses, convention, self.hands_mean)
         if not np.isfinite(block.sum()):
             raise UnreadableFile(Path(span.path), "holds NaN in chosen frames: it has changed since it was scanned")
-        return block
+        return hands_as_right(block).reshape(block.shape) if self.pose == "hand" else block
 
     def _id_file(self, source: Source) -> IdFile:
         return self._ids(source.path, source.number)
@@ -222,10 +236,10 @@ class Packing:
             "version": VERSION,
             "pose": self.pose,
             "dim": self.dim,
-            "rows": self.chosen.rows,
-            "splits": self.chosen.splits,
+            "rows": self.rows,
+            "splits": {name: [row * self.rows_per_frame for row in span] for name, span in self.chosen.splits.items()},
             "datasets": self.chosen.datasets,
-            "column_names": list(COLUMN_NAMES[self.columns]),
+            "column_names": list(COLUMN_NAMES[self.kept]),
             "mean": moments.mean.tolist(),
             "std": std.tolist(),
             "active": active.tolist(),

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from data_tools.packing.packer import ROWS_FILE
-from data_tools.pose_layout import COLUMNS, HANDS_COLUMNS
+from data_tools.pose_layout import COLUMNS, HAND_DIM, HANDS_COLUMNS
 
 if TYPE_CHECKING:
     from data_tools.store import PoseStore
@@ -53,18 +53,23 @@ def write_npz(store: PoseStore, folder: Path) -> list[Path]:
 
 
 def _write_split(store: PoseStore, archive: zipfile.ZipFile, start: int, stop: int) -> None:
-    first = HANDS_COLUMNS.start if store.pose == "hands" else 0
-    for key, part in KEYS.items():
-        columns = slice(COLUMNS[part].start - first, COLUMNS[part].stop - first)
-        if columns.start < 0:
-            continue
+    for key, columns in _columns_of(store.pose).items():
         with _member(archive, key, np.dtype("<f4"), (stop - start, columns.stop - columns.start)) as member:
             for low in range(start, stop, _ROWS):
                 member.write(np.ascontiguousarray(store.poses[low : min(low + _ROWS, stop), columns]).data)
     rows = pl.scan_parquet(store.path / ROWS_FILE).slice(start, stop - start)
-    for key in ("dataset", "sequence", "frame", "image_id"):
+    for key in ("dataset", "sequence", "frame", "side", "image_id"):
         if key in rows.collect_schema():
             _write_column(archive, key, rows.select(key), stop - start)
+
+
+def _columns_of(pose: str) -> dict[str, slice]:
+    """Where each array of an archive stands in the rows of a store."""
+    if pose == "hand":
+        return {"hand_pose": slice(0, HAND_DIM)}
+    first = HANDS_COLUMNS.start if pose == "hands" else 0
+    places = {key: slice(COLUMNS[part].start - first, COLUMNS[part].stop - first) for key, part in KEYS.items()}
+    return {key: columns for key, columns in places.items() if columns.start >= 0}
 
 
 def _write_column(archive: zipfile.ZipFile, key: str, column: pl.LazyFrame, rows: int) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+SIDES = ("left", "right")
+"""Whose hand a row of a one-hand store is; of each frame the left one, mirrored, comes first."""
+
 _WIDENED = 65_536  # ids that are written again together
 
 
@@ -84,10 +87,13 @@ class IdFile:
         return wide
 
 
-def write_rows(chosen: ChosenFrames, path: Path, ids: Mapping[str, IdFile] | None = None) -> None:
+def write_rows(
+    chosen: ChosenFrames, path: Path, ids: Mapping[str, IdFile] | None = None, *, one_hand: bool = False
+) -> None:
     """Write rows.parquet: the selection's columns but for the path, and ``image_id`` if any source has one.
 
-    Image ids are whole numbers where all sources have such, else strings; null where a source has none.
+    Image ids are whole numbers where all sources have such, else strings; null where a source has none. With
+    ``one_hand`` every frame has two rows, and ``side`` says whose hand each is.
     """
     files = ids or {}
     kinds = {name: kind for name, file in files.items() if (kind := file.kind) is not None}
@@ -101,6 +107,9 @@ def write_rows(chosen: ChosenFrames, path: Path, ids: Mapping[str, IdFile] | Non
                 pieces = _ids_between(runs, row, row + len(part), {name: files[name] for name in kinds}, numbers)
                 table = table.with_columns(image_id=pl.concat(pieces))
             row += len(part)
+            if one_hand:
+                table = table[np.arange(len(table)).repeat(len(SIDES))]
+                table = table.with_columns(side=pl.Series([*SIDES] * len(part), dtype=pl.Enum(SIDES)))
             arrow = table.to_arrow()
             writer = writer or _writer(path, arrow.schema)
             writer.write_table(arrow)

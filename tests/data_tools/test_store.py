@@ -246,7 +246,7 @@ def test_progress_and_wrong_arguments(selection: Selection, data: Path, tmp_path
     pack(selection, data, tmp_path / "store", progress=lambda done, total, _: seen.append(total - done))
     assert seen == sorted(seen, reverse=True)
     assert (seen[-1], len(set(seen)) >= selection.frames["path"].n_unique()) == (0, True)
-    with pytest.raises(ValueError, match="pose must be hands or full, got 'feet'"):
+    with pytest.raises(ValueError, match="pose must be hands, hand or full, got 'feet'"):
         pack(selection, data, tmp_path / "store", pose="feet")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="hands_mean must be 90 finite numbers"):
         pack(replace(selection, known={**selection.about, "hands_mean": None}), data, tmp_path, hands_mean=[1.0])

@@ -48,6 +48,14 @@ def test_a_full_pose_gives_the_same_as_its_hands() -> None:
     assert angle.measure(pose) == pytest.approx(angle.measure(pose[75:]))
 
 
+def test_one_hand_is_measured_as_a_right_one_and_as_its_mirror_image() -> None:
+    hands = np.random.default_rng(1).normal(scale=0.3, size=(4, 90))
+    for motion in ("first joint: bend", "first joint: spread"):
+        right, left = (find(f"{side} index finger", motion) for side in ("right", "left"))
+        np.testing.assert_allclose(right.measure(hands[:, 45:]), right.measure(hands))
+        np.testing.assert_allclose(left.measure(mirror_hand(hands[:, :45])), left.measure(hands))
+
+
 def test_every_angle_has_its_own_words() -> None:
     assert len({(angle.finger, angle.words) for angle in JOINT_ANGLES}) == 90
 
