@@ -41,6 +41,11 @@ def _add_audit(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--out", metavar="PAGE", default="audit.html", help="page to write, its tables beside it (default: audit.html)"
     )
+    parser.add_argument(
+        "--mix",
+        metavar="NAME",
+        help="sort datasets into the tiers of this mix: 60-25-15 (default), 75-25, or a mix.yaml",
+    )
     _add_reading(parser)
 
 
@@ -77,7 +82,12 @@ def _add_pack(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser.add_argument("splits", metavar="SPLITS", help="folder written by balance")
     parser.add_argument("--data", required=True, metavar="DATA", help="folder the selection was drawn from, or its URL")
     parser.add_argument("--out", required=True, metavar="STORE", help="folder to write the store to")
-    parser.add_argument("--pose", choices=["hands", "full"], default="hands", help="90 or 165 numbers a frame")
+    parser.add_argument(
+        "--pose",
+        choices=["hands", "hand", "full"],
+        default="hands",
+        help="hands: 90 numbers a frame; full: 165; hand: two rows of 45 a frame, left hands mirrored",
+    )
     parser.add_argument(
         "--npz",
         action="store_true",
@@ -93,18 +103,27 @@ def _add_leaks(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_train(add: Callable[..., argparse.ArgumentParser]) -> None:
-    parser = add("train", "train one prior; Ctrl-C stops it and keeps the work")
-    parser.add_argument("prior", metavar="PRIOR", help="gaussian or hand_vae")
+    parser = add("train", "train a prior; Ctrl-C stops it and keeps the work")
+    parser.add_argument(
+        "priors",
+        nargs="+",
+        metavar="PRIOR",
+        help="gaussian, hand_vae ...; several are queued in the background, one after the other or one on each GPU",
+    )
     parser.add_argument("--store", required=True, metavar="STORE", help="folder written by pack")
     parser.add_argument("--out", default="runs", metavar="RUNS", help="folder that holds the runs (default: runs)")
-    parser.add_argument("--config", metavar="PRESET", help="a preset's name or a YAML file")
+    parser.add_argument(
+        "--config",
+        metavar="PRESET",
+        help="a preset's name (fast, published) or a YAML file; by default fast, where the prior has it",
+    )
     parser.add_argument(
         "--set",
         dest="overrides",
         metavar="key=value",
         action="append",
         default=[],
-        help="override one value: max_epochs, batch_size, learning_rate, model.z_dim ... (repeatable)",
+        help="override one value: max_epochs, batch_size, learning_rate, patience, model.z_dim ... (repeatable)",
     )
 
 
@@ -116,9 +135,19 @@ def _add_runs(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_using(add: Callable[..., argparse.ArgumentParser]) -> None:
-    parser = add("evaluate", "score trained priors on the store's test split")
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of the runs")
+    parser = add("evaluate", "score trained priors on frames they have not seen, and the poses they draw")
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="folders of the runs; those that differ in their seed only are averaged"
+    )
     parser.add_argument("--store", required=True, metavar="STORE", help="folder written by pack")
+    parser.add_argument(
+        "--out", metavar="PAGE", help="table.html to write, with pictures; table.csv and table.tex go beside it"
+    )
+    parser.add_argument("--split", choices=["test", "val"], default="test", help="which frames (default: test)")
+    parser.add_argument(
+        "--frames", type=int, default=20_000, metavar="N", help="score at most so many of them (default: 20000)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the drawn poses (default: 0)")
     parser = add("sample", "draw poses from a trained prior")
     parser.add_argument("run", metavar="RUN", help="folder of the run")
     parser.add_argument("-n", type=int, default=16, help="how many poses (default: 16)")

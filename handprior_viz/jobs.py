@@ -14,13 +14,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from training.run_folder import RunFolder
+from training.turns import WAITING
+
+if TYPE_CHECKING:
+    from training.config import RunConfig
 
 logger = logging.getLogger(__name__)
 
@@ -45,28 +50,99 @@ def start(
         prior: ``gaussian``, ``hand_vae``, ...
         store: The packed store, or its folder.
         out: Where run folders are made.
-        preset: A preset's name or YAML file; by default the prior's published preset.
+        preset: A preset's name or YAML file; by default ``fast``, where the prior has it.
         overrides: Values by dotted key, such as ``{"max_epochs": 20, "model.z_dim": 32}``.
 
     Raises:
         ValueError: Unknown prior, preset or key, or a value that makes no sense; nothing has been started.
         FileNotFoundError: There is no store.
     """
-    from training.config import resolve
+    return _start(_wanted(prior, store, preset, overrides), Path(out), [])
+
+
+def start_all(
+    priors: Sequence[str],
+    store: Any,
+    *,
+    out: str | Path = "runs",
+    preset: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> list[RunFolder]:
+    """Queue several trainings and return their run folders at once: one after the other, or one on each GPU.
+
+    Each is a process of its own from the start and waits for its turn, behind those queued in ``out`` before; the queue
+    goes on without this process, and a training that fails does not keep the others. :func:`stop` takes one that still
+    waits out of the queue.
+
+    Args:
+        priors: In this order.
+        store: The packed store, or its folder.
+        out: Where run folders are made.
+        preset: As for :func:`start`; a prior without a preset of that name takes its own default.
+        overrides: Values for all of them, by key.
+
+    Raises:
+        ValueError: As for :func:`start`; nothing has been started.
+        FileNotFoundError: There is no store.
+    """
+    import torch
+
+    from training.config import presets
+
+    if len(set(priors)) < len(priors):
+        raise ValueError(f"a prior is named twice: {' '.join(priors)}")
+    of_all = preset is None or Path(preset).suffix or not any(preset in presets(prior) for prior in priors)
+    wanted = [
+        _wanted(prior, store, preset if of_all or preset in presets(prior) else None, overrides) for prior in priors
+    ]
+    gpus = _gpu_names(torch.cuda.device_count())
+    return [_start(each, Path(out), ["cpu"] if each.config.devices == "cpu" else gpus or ["cpu"]) for each in wanted]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A training that was asked for and makes sense: its configuration, and how to say it to ``training.run``."""
+
+    config: RunConfig
+    arguments: tuple[str, ...]
+
+    @property
+    def request(self) -> str:
+        """The same for the same configuration."""
+        return hashlib.blake2b(self.config.to_yaml().encode(), digest_size=8).hexdigest()
+
+
+def _wanted(prior: str, store: Any, preset: str | None, overrides: Mapping[str, Any] | None) -> _Wanted:
+    from training.config import learns_in, resolve
 
     folder = _store_folder(store)
-    config = resolve(prior, preset, {**(overrides or {}), "store": str(folder)})
-    request = hashlib.blake2b(config.to_yaml().encode(), digest_size=8).hexdigest()
-    for twin in runs(out):
-        if twin.status().get("request") == request and twin.is_alive() and not twin.stop_requested():
-            return twin
-    run = RunFolder.create(out, prior)
-    run.update_status(store=str(folder), request=request)
-    command = ["--prior", prior, "--store", str(folder), "--run-dir", str(run.path)]
-    command += ["--config", str(preset)] if preset else []
+    config = learns_in(resolve(prior, preset, {**(overrides or {}), "store": str(folder)}))
     settings = [f"{key}={_yaml(value)}" for key, value in (overrides or {}).items()]
-    _launch(run, [*command, "--set", *settings] if settings else command)
+    arguments = ["--prior", prior, "--store", str(folder)]
+    arguments += ["--config", str(preset)] if preset else []
+    return _Wanted(config, (*arguments, "--set", *settings) if settings else tuple(arguments))
+
+
+def _start(wanted: _Wanted, out: Path, places: Sequence[str]) -> RunFolder:
+    """Launch a training, which waits for one of ``places`` where there are any."""
+    for twin in runs(out):
+        if twin.status().get("request") == wanted.request and twin.is_alive() and not twin.stop_requested():
+            return twin
+    run = RunFolder.create(out, wanted.config.prior)
+    run.update_status(store=wanted.config.store, request=wanted.request)
+    waiting: list[str] = []
+    if places:
+        run.update_status(turn=time.time(), message=WAITING)
+        needed = wanted.config.devices if isinstance(wanted.config.devices, int) else 1
+        waiting = ["--places", str(min(needed, len(places))), "--turn", *places]
+    _launch(run, ["--run-dir", str(run.path), *wanted.arguments, *waiting])
     return run
+
+
+def _gpu_names(count: int) -> list[str]:
+    """How CUDA_VISIBLE_DEVICES calls the GPUs that are visible here."""
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return named[:count] if len(named) >= count else [str(number) for number in range(count)]
 
 
 def resume(run: RunFolder | str | Path) -> RunFolder:
@@ -88,7 +164,10 @@ def resume(run: RunFolder | str | Path) -> RunFolder:
 
 
 def stop(run: RunFolder | str | Path) -> None:
-    """Ask a training to stop; it finishes its batch and keeps its checkpoints. Returns at once."""
+    """Ask a training to stop; it finishes its batch and keeps its checkpoints. Returns at once.
+
+    One that still waits for its turn leaves the queue.
+    """
     RunFolder.open(run).request_stop()
 
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 
 from data_tools.hand_model import HandModel
-from data_tools.pose_layout import HANDS_COLUMNS, POSE_DIM
+from data_tools.pose_layout import hands_of
 from data_tools.store import PoseStore
 from handprior_viz.explorer_controls import AxisSliders, WalkBar
 from handprior_viz.explorer_state import Blend, ExplorerState, Latent, Pin
@@ -314,7 +314,7 @@ class LatentExplorer(Panel):
 
     def _draw(self, state: ExplorerState) -> None:
         pose = self._decode(state.latent)
-        self.view.show(_hands(pose))
+        self.view.show(hands_of(pose))
         pinned = state.now.pin_a
         self._show_ghost(None if pinned is None or pinned == state.latent else pinned)
         if self._standing is not None:
@@ -323,7 +323,7 @@ class LatentExplorer(Panel):
     def _show_ghost(self, latent: Latent | None) -> None:
         if latent != self._ghost:
             self._ghost = latent
-            self.view.ghost(None if latent is None else _hands(self._decode(latent)))
+            self.view.ghost(None if latent is None else hands_of(self._decode(latent)))
 
     # Following a training -----------------------------------------------------------------------------------------
 
@@ -368,10 +368,6 @@ class _Calling:
 
 
 _NO_STORE = '<div class="hp-empty">Give a store to see where the pose stands: LatentExplorer(prior, store="…").</div>'
-
-
-def _hands(pose: Float[np.ndarray, "dim"]) -> Float[np.ndarray, "90"]:
-    return pose[HANDS_COLUMNS] if len(pose) == POSE_DIM else pose
 
 
 def _run_of(prior: RunFolder | str | Path) -> RunFolder | None:

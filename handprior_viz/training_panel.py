@@ -18,7 +18,7 @@ from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.pacing import Every, LatestWins
 from handprior_viz.panel import Panel, button, column, row, set_enabled
 from handprior_viz.run_table import RunRow, curve, run_row, run_table
-from training.config import presets, resolve
+from training.config import DEFAULT_PRESET, presets, resolve
 from training.priors import PRIORS
 from training.run_folder import METRICS, RunFolder
 
@@ -28,7 +28,6 @@ LOOK_SECONDS = 0.5
 READING_SHARE = 20
 """Metrics that took so long to read are not read again for so many times as long."""
 
-PUBLISHED = "published recipe"
 _START = "Train the chosen priors, each in a process of its own"
 _TITLES = {name: prior.title for name, prior in PRIORS.items()}
 _BOUNDS = frozenset(name for name, prior in PRIORS.items() if prior.is_bound)
@@ -84,7 +83,7 @@ class TrainingPanel(Panel):
 
         Args:
             prior: ``gaussian``, ``hand_vae``, ...
-            preset: A preset's name or YAML file; by default the prior's published preset.
+            preset: A preset's name or YAML file; by default ``fast``, where the prior has it.
             overrides: Values by dotted key, such as ``{"model.z_dim": 32}``.
             values: Values whose key has no dot: ``max_epochs=40, batch_size=256``.
 
@@ -166,11 +165,11 @@ class TrainingPanel(Panel):
             )
             for name, prior in PRIORS.items()
         }
-        variants = sorted({variant for name in PRIORS for variant in presets(name) if variant != name})
+        variants = dict.fromkeys(variant for name in PRIORS for variant in presets(name) if variant != name)
         self._preset = W.Dropdown(
-            options=[PUBLISHED, *variants],
+            options=sorted(variants, key=lambda variant: (variant != DEFAULT_PRESET, variant)),
             description="preset",
-            tooltip="Recipe: how long, how fast and how large; a prior without that preset takes the published one",
+            tooltip="Recipe: how long, how fast and how large; published is the one of the literature",
             layout={"width": "220px"},
         )
         self._epochs = W.BoundedIntText(
@@ -204,12 +203,17 @@ class TrainingPanel(Panel):
         return variant if variant in presets(prior) else None
 
     def _on_start(self) -> None:
-        self._starting.submit([(name, self._preset_of(name), self._epochs.value) for name in self._chosen()])
+        self._starting.submit((self._chosen(), self._preset.value, self._epochs.value))
 
-    def _start_chosen(self, wanted: list[tuple[str, str | None, int]]) -> None:
+    def _start_chosen(self, wanted: tuple[list[str], str, int]) -> None:
+        """One starts at once; several take turns, or a GPU each."""
+        priors, preset, epochs = wanted
         self.say()
-        for name, preset, epochs in wanted:
-            self.start(name, preset=preset, overrides={} if PRIORS[name].closed_form else {"max_epochs": epochs})
+        if len(priors) == 1:
+            self.start(priors[0], preset=self._preset_of(priors[0]), overrides={"max_epochs": epochs})
+        else:
+            jobs.start_all(priors, self.store, out=self.folder, preset=preset, overrides={"max_epochs": epochs})
+        self.look()
 
     def _on_event(self, event: str, target: str, _: Any) -> None:
         with self.telling():

@@ -99,7 +99,8 @@ class StreamMetrics(Callback):
 class KeepCheckpoints(Callback):
     """Keeps the last state and the best one on the val split; each file is written beside and renamed.
 
-    Has to come after :class:`ObeyStop`, whose request it answers in the same batch.
+    Has to come after :class:`ObeyStop`, whose request it answers in the same batch, and after
+    :class:`EndWhenWorse`, whose count of looks goes into the checkpoint.
     """
 
     def __init__(self, run: RunFolder) -> None:
@@ -107,6 +108,7 @@ class KeepCheckpoints(Callback):
         best = run.status().get("best_nll")  # of the run's earlier life, if it is resumed
         self.best = math.inf if best is None else best
         self.saved = time.monotonic()
+        self.stopped_at: int | None = None
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         nll = pl_module.val_metrics["val/nll"]
@@ -114,17 +116,21 @@ class KeepCheckpoints(Callback):
             self.best = nll
             self._save(trainer, "best")
             if trainer.is_global_zero:
-                save_prior(pl_module.prior, self.run.prior_file)
+                save_prior(pl_module.kept, self.run.prior_file)
                 self.run.update_status(best_nll=nll, best_step=trainer.global_step)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if trainer.should_stop:  # in the middle of an epoch, so that a resumed run completes it
             self._save(trainer, "last")
+            self.stopped_at = trainer.global_step
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        ending = trainer.current_epoch + 1 >= (trainer.max_epochs or 0)
+        if self.stopped_at == trainer.global_step:
+            return
+        ending = trainer.should_stop or trainer.current_epoch + 1 >= (trainer.max_epochs or 0)
         overdue = time.monotonic() - self.saved >= LAST_CHECKPOINT_SECONDS
-        if not trainer.should_stop and (ending or overdue):
+        # The processes that share a training write together: the first one's clock counts.
+        if trainer.strategy.broadcast(ending or overdue):
             self._save(trainer, "last")
             self.saved = time.monotonic()
 
@@ -138,6 +144,48 @@ class KeepCheckpoints(Callback):
             raise
         if trainer.is_global_zero:
             beside.replace(path)
+
+
+class EndWhenWorse(Callback):
+    """Ends training when the val split has not been scored better for a number of looks.
+
+    Args:
+        patience: How many looks; None for never.
+        unseen: What the val split holds that training does not: ``people`` or ``sequences``.
+
+    Attributes:
+        message: What happened, in one line; empty while nothing has.
+    """
+
+    def __init__(self, patience: int | None, unseen: str) -> None:
+        self.patience = patience
+        self.unseen = unseen
+        self.message = ""
+        self.best = math.inf
+        self.best_epoch = 0
+        self.worse = 0
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        if trainer.should_stop:  # somebody asked for it in the middle of an epoch: not one of the regular looks
+            return
+        nll, epoch = pl_module.val_metrics["val/nll"], trainer.current_epoch + 1
+        if nll < self.best:
+            self.best, self.best_epoch, self.worse = nll, epoch, 0
+            return
+        self.worse += 1
+        if self.patience is not None and self.worse >= self.patience and epoch < (trainer.max_epochs or 0):
+            self.message = (
+                f"stopped at epoch {epoch} of {trainer.max_epochs}: unseen {self.unseen} got worse since epoch "
+                f"{self.best_epoch}; the prior of epoch {self.best_epoch} is kept"
+            )
+            log.info("%s", self.message)
+            trainer.should_stop = True
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "best_epoch": self.best_epoch, "worse": self.worse}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best, self.best_epoch, self.worse = (state_dict[name] for name in ("best", "best_epoch", "worse"))
 
 
 class ObeyStop(Callback):
@@ -173,7 +221,10 @@ class ShowProgress(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         total = int((trainer.max_epochs or 0) * trainer.num_training_batches)
         title = pl_module.prior.title
-        self.bar = tqdm(total=total, initial=trainer.global_step, desc=title, unit="batch", mininterval=0.3)
+        disable = not trainer.is_global_zero
+        self.bar = tqdm(
+            total=total, initial=trainer.global_step, desc=title, unit="batch", mininterval=0.3, disable=disable
+        )
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         self.bar.update(1)

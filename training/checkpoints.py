@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from training.config import build
+from training.config import RunConfig, build, read
 from training.prior import Prior
 from training.priors import PRIORS
 from training.run_folder import RunFolder, write_atomically
@@ -74,6 +75,24 @@ def steps_done(run: RunFolder) -> int:
     return int(_load(run.checkpoint_file("last"))["global_step"])
 
 
+def check_continues(run: RunFolder, config: RunConfig) -> None:
+    """Refuse to go on from a checkpoint of another prior, or of one with other settings.
+
+    Raises:
+        ValueError: With what differs.
+    """
+    about = _load(run.checkpoint_file("last"))["handprior"]
+    if about["prior"] != config.prior:
+        raise ValueError(
+            f"{run.checkpoint_file('last')} is a checkpoint of a {about['prior']} prior, run {run.name} trains a "
+            f"{config.prior}: put the right file back, or train it anew"
+        )
+    given = asdict(read(run.config_file).model)
+    changed = [f"model.{key}" for key, value in asdict(config.model).items() if given.get(key) != value]
+    if changed:
+        raise ValueError(f"{', '.join(changed)} cannot change when run {run.name} goes on: train it anew")
+
+
 def _load(path: Path) -> Mapping[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -94,7 +113,9 @@ def _prior_from(content: Mapping[str, Any], path: Path) -> Prior:
         raise ValueError(f"{path} is of format {about.get('format')}, this version reads {FORMAT}: train it again")
     state = content.get("state")
     if state is None:
-        state = {key.removeprefix("prior."): value for key, value in content["state_dict"].items()}
+        learnt = content["state_dict"]
+        part = "average." if any(key.startswith("average.") for key in learnt) else "prior."
+        state = {key.removeprefix(part): value for key, value in learnt.items() if key.startswith(part)}
     try:
         config = build({"prior": about["prior"], "model": about["settings"]})
         return PRIORS[config.prior].from_state(about["pose"], config.model, state)

@@ -13,10 +13,10 @@ Below all of them stand :mod:`training.pose_batches` (whole batches from memory,
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
@@ -25,7 +25,7 @@ from training.consolidated_splits import split_arrays, train_moments
 from training.frame_loading import prepared_frames
 from training.pose_batches import FrameBatches, Make, MappedBatches, PoseBatches
 from training.prior_datamodule import PriorDataModule
-from training.split_modules import LEAST_STD, PoseDataModule, SplitsDataModule, on_device
+from training.split_modules import PoseDataModule, SplitsDataModule, on_device
 
 __all__ = [
     "ComprehensivePoseDataModule",
@@ -66,22 +66,17 @@ class HandPriorDataModule(SplitsDataModule):
         transform: Transform | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.data_dir, self.splits_dir = Path(data_dir), Path(splits_dir)
-        self.batch_size = batch_size
+        super().__init__(data_dir, splits_dir, batch_size, seed)
         self.transform = transform
-        self.seed = seed
 
     def _load_split(self, split: str) -> Callable[..., PoseBatches]:
-        frames = prepared_frames(self.store, split, lambda poses: poses[:, self._columns])
         origins = self._origins(split)
 
         def make(hands: Float[Tensor, "batch 90"], index: Int64[Tensor, "batch"]) -> dict[str, Any]:
             batch = {"lhand_pose": hands[:, :HAND_DIM], "rhand_pose": hands[:, HAND_DIM:], **origins(index)}
             return batch if self.transform is None else self.transform(batch)
 
-        placed = on_device(frames, self.trainer)
-        return lambda **options: FrameBatches(placed, make=make, **options)
+        return partial(FrameBatches, self._frames(split, standardize=False), make=make)
 
 
 class HandVAEDataModule(SplitsDataModule):
@@ -120,14 +115,10 @@ class HandVAEDataModule(SplitsDataModule):
         wrap_angles: bool = False,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.data_dir, self.splits_dir = Path(data_dir), Path(splits_dir)
-        self.batch_size = batch_size
+        super().__init__(data_dir, splits_dir, batch_size, seed, val_batch_size)
         self.return_dict = return_dict
-        self.val_batch_size = val_batch_size
         self.standardize = standardize
         self.mmap = mmap
-        self.seed = seed
 
     def _load_split(self, split: str) -> Callable[..., PoseBatches]:
         make = _hand_dicts(self.mean, self.std, self.standardize, self._origins(split)) if self.return_dict else None
@@ -137,11 +128,8 @@ class HandVAEDataModule(SplitsDataModule):
             if len(poses) == 0:
                 raise ValueError(f"the {split} split of {self.store.path} is empty: give it a share in the mix")
             scale: dict[str, Any] = {"mean": self.mean, "std": self.std} if at_once else {}
-            return lambda **options: MappedBatches(poses, columns=columns, make=make, **scale, **options)
-        mean, std = (self.mean, self.std) if at_once else (0.0, 1.0)
-        frames = prepared_frames(self.store, split, lambda poses: (poses[:, self._columns] - mean) / std)
-        placed = on_device(frames, self.trainer)
-        return lambda **options: FrameBatches(placed, make=make, **options)
+            return partial(MappedBatches, poses, columns=columns, make=make, **scale)
+        return partial(FrameBatches, self._frames(split, standardize=at_once), make=make)
 
 
 class ConsolidatedHandDataModule(PoseDataModule):
@@ -170,31 +158,20 @@ class ConsolidatedHandDataModule(PoseDataModule):
         pin_memory: bool = True,
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(batch_size, seed)
         self.consolidated_dir = Path(consolidated_dir)
-        self.batch_size = batch_size
         self.return_dict = return_dict
         self.standardize = standardize
-        self.seed = seed
 
-    def _load(self) -> None:
-        if "mean" not in self.__dict__:
-            self.mean, std = train_moments(self.consolidated_dir)
-            self.std = torch.where(std < LEAST_STD, torch.ones_like(std), std)
-
-    @property
-    def stats(self) -> dict[str, Float[Tensor, "90"]]:
-        """Mean and standard deviation of each column over train.npz; one where it never changes."""
-        self._load()
-        return {"mean": self.mean, "std": self.std}
+    def _train_moments(self) -> tuple[Float[Tensor, "90"], Float[Tensor, "90"]]:
+        return train_moments(self.consolidated_dir)
 
     def _load_split(self, split: str) -> Callable[..., PoseBatches]:
         hands, origins = split_arrays(self.consolidated_dir, split)
         if self.standardize and not self.return_dict:
             hands.sub_(self.mean).div_(self.std)
         make = _hand_dicts(self.mean, self.std, self.standardize, origins) if self.return_dict else None
-        placed = on_device(hands, self.trainer)
-        return lambda **options: FrameBatches(placed, make=make, **options)
+        return partial(FrameBatches, on_device(hands, self.trainer), make=make)
 
 
 class ComprehensivePoseDataModule(SplitsDataModule):
@@ -227,23 +204,16 @@ class ComprehensivePoseDataModule(SplitsDataModule):
         pin_memory: bool = True,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.data_dir, self.splits_dir = Path(data_dir), Path(splits_dir)
-        self.batch_size = batch_size
+        super().__init__(data_dir, splits_dir, batch_size, seed)
         self.return_dict = return_dict
         self.standardize = standardize
-        self.seed = seed
 
     def _load_split(self, split: str) -> Callable[..., PoseBatches]:
-        mean, std = (self.mean, self.std) if self.standardize else (0.0, 1.0)
-        frames = prepared_frames(self.store, split, lambda poses: (poses - mean) / std)
-
         def make(poses: Float[Tensor, "batch 165"], _: Int64[Tensor, "batch"]) -> Any:
             joints = poses.reshape(len(poses), len(JOINT_NAMES), 3)
             return _body_parts(joints) if self.return_dict else joints
 
-        placed = on_device(frames, self.trainer)
-        return lambda **options: FrameBatches(placed, make=make, **options)
+        return partial(FrameBatches, self._frames(split, standardize=self.standardize), make=make)
 
 
 def _hand_dicts(

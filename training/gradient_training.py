@@ -12,7 +12,14 @@ import pytorch_lightning as pl
 import torch
 
 from training.advice import TrainingError
-from training.callbacks import KeepCheckpoints, ObeyStop, ShowProgress, StreamMetrics, stopping_on_signals
+from training.callbacks import (
+    EndWhenWorse,
+    KeepCheckpoints,
+    ObeyStop,
+    ShowProgress,
+    StreamMetrics,
+    stopping_on_signals,
+)
 from training.checkpoints import steps_done
 from training.config import RunConfig
 from training.datamodules import PriorDataModule
@@ -34,12 +41,29 @@ EXPECTED_WARNINGS = (
 
 
 def train_by_gradient(
-    run: RunFolder, config: RunConfig, prior: Prior, store: PoseStore, *, resuming: bool, progress: Progress
-) -> str:
-    """Train until the last epoch or a request to stop.
+    run: RunFolder,
+    config: RunConfig,
+    prior: Prior,
+    store: PoseStore,
+    *,
+    resuming: bool,
+    progress: Progress,
+    first: bool = True,
+) -> tuple[str, str]:
+    """Train until the last epoch, a request to stop, or the val split gets worse (``patience``).
+
+    Args:
+        run: Where to.
+        config: How.
+        prior: What learns.
+        store: What from.
+        resuming: Whether to go on from the last checkpoint.
+        progress: A bar, or who is told.
+        first: Whether this is the first of the processes that share the training.
 
     Returns:
-        The state in which the run ends, ``finished`` or ``stopped``. Its best prior is in ``prior.pt``.
+        The state in which the run ends, ``finished`` or ``stopped``, and what there is to say about it. Its best prior
+        is in ``prior.pt``.
     """
     run.checkpoint_file("last").parent.mkdir(exist_ok=True)
     module = PriorModule(prior, config)
@@ -49,17 +73,30 @@ def train_by_gradient(
         val_frames=config.val_frames,
         seed=config.seed,
         prepare=prior.prepare,
+        conditions=prior.condition_rows,
     )
     obey = ObeyStop(run)
+    worse = EndWhenWorse(config.patience, unseen(store))
     checkpoint = run.checkpoint_file("last") if resuming else None
-    if checkpoint is not None:
+    if checkpoint is not None and first:
         run.append_metrics(resumed_from_step=steps_done(run))  # steps taken since then will be taken again
     with _quiet_lightning(), stopping_on_signals(run):
         watch = progress if callable(progress) else None
-        callbacks = [obey, KeepCheckpoints(run), StreamMetrics(run, config, watch)]
+        callbacks = [obey, worse, KeepCheckpoints(run), StreamMetrics(run, config, watch)]
         trainer = _trainer(run, config, callbacks + [ShowProgress()] * (progress is True))
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    return "stopped" if obey.stopped else "finished"
+    if obey.stopped:
+        return "stopped", ""
+    return "finished", worse.message
+
+
+def unseen(store: PoseStore) -> str:
+    """What the val split holds that train does not: ``people``, where all are named and none is in both."""
+    of = {split: store.split_rows(split) for split in ("train", "val")}
+    if any("subject" not in rows.columns or rows["subject"].null_count() for rows in of.values()):
+        return "sequences"
+    people = {split: set(rows.select("dataset", "subject").unique().rows()) for split, rows in of.items()}
+    return "sequences" if people["train"] & people["val"] else "people"
 
 
 @contextlib.contextmanager
@@ -80,10 +117,12 @@ def _quiet_lightning() -> Iterator[None]:
 
 
 def _trainer(run: RunFolder, config: RunConfig, callbacks: list[Any]) -> pl.Trainer:
-    accelerator, devices = _devices(config.devices)
+    accelerator, devices = _devices(config)
     return pl.Trainer(
         accelerator=accelerator,
         devices=devices,
+        num_nodes=config.num_nodes,
+        strategy="ddp" if devices * config.num_nodes > 1 else "auto",
         precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
         max_epochs=config.max_epochs,
         gradient_clip_val=config.gradient_clip,
@@ -99,12 +138,13 @@ def _trainer(run: RunFolder, config: RunConfig, callbacks: list[Any]) -> pl.Trai
     )
 
 
-def _devices(devices: str | int) -> tuple[str, int]:
+def _devices(config: RunConfig) -> tuple[str, int]:
     """Accelerator and number of devices. One GPU unless more are asked for: these priors are small."""
+    devices = config.devices
     if devices == "auto":
         return ("cuda", 1) if torch.cuda.is_available() else ("cpu", 1)
     if devices == "cpu":
-        return "cpu", 1
+        return "cpu", config.processes
     count = 1 if devices == "cuda" else int(devices)
     if torch.cuda.device_count() < count:
         raise TrainingError(

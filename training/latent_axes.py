@@ -43,6 +43,8 @@ MOTIONS = {
 }
 """Kinds of motion, in words: towards +2 standard deviations, and the other way."""
 
+_MIRROR = np.array([1.0, -1.0, -1.0])
+
 FINGER_WORDS = {"pinky": "little finger"}
 PAIR_WORDS = {"index": "index fingers", "middle": "middle fingers", "ring": "ring fingers", "pinky": "little fingers"}
 
@@ -120,6 +122,9 @@ def _energy(group: list[_Movement]) -> float:
 
 def _movements(motion: Float[np.ndarray, "joints 3"], pose: str) -> Iterator[_Movement]:
     """Split the motion of all joints (degrees) into fingers that curl, spread and so on, and body joints that turn."""
+    if pose == "hand":  # nobody's left or right: both were learnt as right hands
+        yield from _hand_movements("", motion * _MIRROR)
+        return
     if pose == "full":
         first = COLUMNS["left_hand_pose"].start // 3
         for name, turned in zip(JOINT_NAMES[:first], motion[:first], strict=True):
@@ -127,7 +132,7 @@ def _movements(motion: Float[np.ndarray, "joints 3"], pose: str) -> Iterator[_Mo
         motion = motion[first:]
     hands = motion.reshape(2, len(HAND_NAMES_90) // 2, 3)
     yield from _hand_movements("left", hands[0])
-    yield from _hand_movements("right", hands[1] * [1.0, -1.0, -1.0])  # as the left hand that is its mirror image
+    yield from _hand_movements("right", hands[1] * _MIRROR)  # as the left hand that is its mirror image
 
 
 def _hand_movements(side: str, motion: Float[np.ndarray, "15 3"]) -> Iterator[_Movement]:

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
+from training.frame_loading import standardise_
 from training.read_ahead import ReadAhead
 
 Make = Callable[[Tensor, Tensor], Any]
@@ -137,8 +138,8 @@ class MappedBatches(PoseBatches):
         poses: (frames, dim) a memory map.
         batch_size: Largest batch.
         columns: Which columns are wanted.
-        mean: (columns,) subtracted from each frame; None leaves the frames as they are.
-        std: (columns,) what they are then divided by.
+        mean: (columns,) subtracted from each frame; without ``std`` the frames are left as they are.
+        std: (columns,) what they are then divided by; likewise.
         **options: As for :class:`PoseBatches`.
     """
 
@@ -156,8 +157,7 @@ class MappedBatches(PoseBatches):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*not writable.*")  # nothing here writes to it
             self.frames = torch.from_numpy(np.asarray(poses))[:, columns]
-        self.mean = mean
-        self.scale = None if std is None else 1 / std
+        self.mean, self.std = mean, std
         self._ahead = ReadAhead.of(poses)
         self._blocks = self.count // BLOCK_FRAMES // self.world
         self._tail = self.count % BLOCK_FRAMES if self.world == 1 else 0
@@ -191,8 +191,8 @@ class MappedBatches(PoseBatches):
             for index in places.index_select(0, self._permutation(size, salt=window + 1)).tensor_split(batches)[skip:]:
                 # A gather straight from the map: pages are looked up, not copied into a buffer first.
                 batch = self.frames.index_select(0, index)
-                if self.mean is not None and self.scale is not None:
-                    batch.sub_(self.mean).mul_(self.scale)
+                if self.mean is not None and self.std is not None:
+                    standardise_(batch, self.mean, self.std)
                 yield batch, index
             skip = 0
 

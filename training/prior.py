@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -35,7 +35,7 @@ class PoseStatistics:
     """What a prior has to know of its store: which columns move, and how far.
 
     Attributes:
-        pose: ``hands`` (90 columns) or ``full`` (165 columns).
+        pose: ``hands`` (90 columns), ``hand`` (45: a right hand, or a left one mirrored) or ``full`` (165).
         mean: (dim,) mean of each column over the train split, radians.
         std: (dim,) standard deviation of each column over the train split, radians.
         active: (dim,) True where the spread is at least 1e-4 rad; other columns are constants, never modelled.
@@ -64,6 +64,10 @@ class PoseStatistics:
             active=np.asarray(store.active, bool),
             constants=np.asarray(store.constants, np.float32),
         )
+
+
+Condition = str | Sequence[str] | Tensor
+"""What poses are to be like: one name for all (``"GRAB"``), one for each pose, or a vector for all or for each."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ class Prior(nn.Module, ABC):
     - ``log_prob`` is in nats per frame over radians, the standardisation's log-determinant inside; it is
       differentiable in the pose. Where ``is_bound`` is True it is an importance-weighted lower bound.
     - ``encode`` and ``decode`` go between poses and latents; ``sample`` draws poses.
+    - ``condition`` asks for poses of one kind ("like GRAB"), where the prior has learnt kinds (``condition_names``).
 
     Subclasses set the class variables and write the methods whose names begin with an underscore, which see prepared
     poses (frames, active_dims): standardised, active columns only.
@@ -113,6 +118,8 @@ class Prior(nn.Module, ABC):
     Settings: ClassVar[type[Any]]
     closed_form: ClassVar[bool] = False
     is_bound: ClassVar[bool] = False
+    safe_in_bf16: ClassVar[bool] = True
+    """Whether it learns under ``precision=bf16``; one that does not (arccos near 1, say) is refused that."""
 
     mean: Tensor
     std: Tensor
@@ -131,9 +138,14 @@ class Prior(nn.Module, ABC):
         self.log_det = -float(np.log(spread).sum())
         """Log-determinant of the standardisation: adds nats per standardised unit up to nats per radian."""
 
+    @classmethod
+    def for_store(cls, store: PoseStore, settings: Any | None = None) -> Prior:
+        """Make an untrained prior for a store."""
+        return cls(PoseStatistics.of(store), settings)
+
     @property
     def dim(self) -> int:
-        """Columns of a pose: 90 for hands, 165 for the full body."""
+        """Columns of a pose: 90 for hands, 45 for one hand, 165 for the full body."""
         return self.mean.numel()
 
     @property
@@ -156,8 +168,17 @@ class Prior(nn.Module, ABC):
         """Where the prior's numbers live; poses have to be there too."""
         return self.mean.device
 
+    @property
+    def condition_names(self) -> tuple[str, ...]:
+        """Kinds of poses that this prior can be asked for by name; none for most priors."""
+        return ()
+
     def log_prob(
-        self, pose: Float[Tensor, "*batch dim"], *, generator: torch.Generator | None = None
+        self,
+        pose: Float[Tensor, "*batch dim"],
+        *,
+        generator: torch.Generator | None = None,
+        condition: Condition | None = None,
     ) -> Float[Tensor, "*batch"]:
         """Log-density in nats per frame over the active columns, in radians (see ``is_bound``).
 
@@ -165,22 +186,36 @@ class Prior(nn.Module, ABC):
             pose: Axis-angle poses, radians.
             generator: Source of the noise of an importance-weighted bound. Without it the noise is fixed, so that the
                 same pose always gets the same number whatever stands beside it. Exact densities ignore it.
-        """
-        x = self.prepare(principal(self._checked(pose)))
-        return (self._log_prob(x.reshape(-1, self.active_dims), generator) + self.log_det).reshape(pose.shape[:-1])
+            condition: Density among poses of one kind; over all poses if not given.
 
-    def energy(self, pose: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch"]:
+        Raises:
+            ValueError: Poses of another layout, or a condition that this prior does not know.
+        """
+        x = self.prepare(principal(self._checked(pose))).reshape(-1, self.active_dims)
+        if condition is None:
+            log_prob = self._log_prob(x, generator)
+        else:
+            log_prob = self._log_prob_given(x, self._condition(condition, len(x)), generator)
+        return (log_prob + self.log_det).reshape(pose.shape[:-1])
+
+    def energy(
+        self, pose: Float[Tensor, "*batch dim"], *, condition: Condition | None = None
+    ) -> Float[Tensor, "*batch"]:
         """``-log_prob``: what to add to a fitting loss, in nats per frame."""
-        return -self.log_prob(pose)
+        return -self.log_prob(pose, condition=condition)
 
     def bits_per_dim(self, nll: float) -> float:
         """Turn a negative log-likelihood in nats per frame into bits per active column."""
         return nll / (self.active_dims * math.log(2))
 
     @torch.no_grad()
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Float[Tensor, "n dim"]:
-        """Draw ``n`` poses, axis-angle in radians, each joint's norm at most pi."""
-        return principal(self.restore(self._sample(n, generator)))
+    def sample(
+        self, n: int, *, generator: torch.Generator | None = None, condition: Condition | None = None
+    ) -> Float[Tensor, "n dim"]:
+        """Draw ``n`` poses, axis-angle in radians, each joint's norm at most pi; of one kind with a ``condition``."""
+        if condition is None:
+            return principal(self.restore(self._sample(n, generator)))
+        return principal(self.restore(self._sample_given(self._condition(condition, n), generator)))
 
     def encode(self, pose: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch latent_dim"]:
         """Latent coordinates of poses, in units of one standard deviation of the prior."""
@@ -213,8 +248,18 @@ class Prior(nn.Module, ABC):
         """Fit in closed form. Only priors with ``closed_form`` have it."""
         raise NotImplementedError(f"{self.name} is trained by gradient steps: use training.train")
 
+    def begin(self, store: PoseStore) -> None:
+        """Look at the train split once, before the first gradient step of a new run: moments, names of conditions."""
+
+    def condition_rows(self, store: PoseStore, split: str) -> Tensor | None:
+        """What training is conditioned on: one code or vector per row of a split; None for most priors.
+
+        Where it is given, :meth:`training_step` gets those of the batch's frames as ``condition``.
+        """
+        return None
+
     def training_step(
-        self, prepared: Float[Tensor, "frames active"], info: StepInfo
+        self, prepared: Float[Tensor, "frames active"], info: StepInfo, condition: Tensor | None = None
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Loss to descend (nats per frame, over radians) and what to log beside it, means over the batch."""
         loss = -(self._log_prob(prepared, None).mean() + self.log_det)
@@ -250,6 +295,20 @@ class Prior(nn.Module, ABC):
         self, x: Float[Tensor, "frames active"], generator: torch.Generator | None
     ) -> Float[Tensor, "frames"]:
         """Log-density of prepared poses, nats per frame in standardised units."""
+
+    def _condition(self, condition: Condition, count: int) -> Tensor:
+        """Turn what a caller asks for into one code or vector per pose."""
+        raise ValueError(f"this {self.name} prior was trained without conditions: leave out condition={condition!r}")
+
+    def _log_prob_given(
+        self, x: Float[Tensor, "frames active"], condition: Tensor, generator: torch.Generator | None
+    ) -> Float[Tensor, "frames"]:
+        """As :meth:`_log_prob`, among poses of one kind."""
+        raise NotImplementedError
+
+    def _sample_given(self, condition: Tensor, generator: torch.Generator | None) -> Float[Tensor, "n active"]:
+        """As :meth:`_sample`, one pose of each kind."""
+        raise NotImplementedError
 
     @abstractmethod
     def _sample(self, n: int, generator: torch.Generator | None) -> Float[Tensor, "n active"]:

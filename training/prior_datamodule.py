@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
+from torch import Tensor
 
 from training.frame_loading import Prepare, prepared_frames, standardiser
 from training.pose_batches import FrameBatches
@@ -24,6 +26,8 @@ class PriorDataModule(pl.LightningDataModule):
         seed: Of the order of the batches.
         prepare: Turns poses (frames, dim) into what the prior trains on, :meth:`Prior.prepare`; by default the
             active columns, standardised.
+        conditions: Gives what each row of a split is conditioned on, :meth:`Prior.condition_rows`. Where that is not
+            None, batches of train are pairs (frames, conditions). Val is looked at unconditionally.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class PriorDataModule(pl.LightningDataModule):
         val_frames: int = 4096,
         seed: int = 0,
         prepare: Prepare | None = None,
+        conditions: Callable[[PoseStore, str], Tensor | None] | None = None,
     ) -> None:
         super().__init__()
         self.store = store
@@ -41,6 +46,9 @@ class PriorDataModule(pl.LightningDataModule):
         self.val_frames = val_frames
         self.seed = seed
         self.prepare_poses = prepare or standardiser(store)
+        self.conditions_of = conditions
+        self._batches: FrameBatches | None = None
+        self._go_on_from: dict[str, int] | None = None
 
     def setup(self, stage: str | None = None) -> None:
         """Prepare both splits, and put the train split on the device if it fits there."""
@@ -49,9 +57,45 @@ class PriorDataModule(pl.LightningDataModule):
         self.train_frames = on_device(prepared_frames(self.store, "train", self.prepare_poses), self.trainer)
         frames = prepared_frames(self.store, "val", self.prepare_poses, at_most=self.val_frames)
         self.eval_frames = on_device(frames, self.trainer)
+        self.train_conditions = self._conditions("train", len(self.train_frames))
+
+    def _conditions(self, split: str, rows: int) -> Tensor | None:
+        """What each row of a split is conditioned on, beside its frames."""
+        conditions = self.conditions_of(self.store, split) if self.conditions_of else None
+        if conditions is None:
+            return None
+        if len(conditions) != rows:
+            raise ValueError(f"condition_rows gave {len(conditions)} conditions for the {rows} rows of {split}")
+        return conditions.to(self.train_frames.device)
 
     def train_dataloader(self) -> FrameBatches:
-        return FrameBatches(self.train_frames, self.batch_size, seed=self.seed, **place_in(self.trainer))
+        conditions = self.train_conditions
+        device = self.trainer.strategy.root_device if self.trainer else self.train_frames.device
+        # From pinned memory Lightning's copy to the GPU does not wait, and goes on beside the step before.
+        crossing = device.type == "cuda" and self.train_frames.device.type == "cpu"
+
+        def with_conditions(frames: Tensor, index: Tensor) -> Any:
+            frames = frames.pin_memory() if crossing else frames
+            return frames if conditions is None else (frames, conditions.index_select(0, index))
+
+        self._batches = FrameBatches(
+            self.train_frames, self.batch_size, seed=self.seed, make=with_conditions, **place_in(self.trainer)
+        )
+        if self._go_on_from is not None:
+            self._batches.load_state_dict(self._go_on_from)
+            self._go_on_from = None
+        return self._batches
+
+    def state_dict(self) -> dict[str, int]:
+        """How far into its epoch train is.
+
+        Lightning keeps that of the loaders too, but does not restore it where the number of steps was asked for before
+        the checkpoint was read, as a learning-rate schedule does: an interrupted epoch would begin again.
+        """
+        return {} if self._batches is None else self._batches.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self._go_on_from = state_dict or None
 
     def val_dataloader(self) -> FrameBatches:
         return FrameBatches(self.eval_frames, 4096)

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.run_folder import RunFolder
+from training.run_folder import RunFolder, write_atomically
 
 if TYPE_CHECKING:
     from data_tools.store import PoseStore
     from training.config import RunConfig
     from training.prior import Prior
+    from training.processes import Place
 
 log = logging.getLogger("training")
 
@@ -43,7 +44,7 @@ def train(
         prior: ``gaussian``, ``hand_vae``, ... (a name in ``PRIORS``); None if the preset or the run says it.
         store: The store, or its folder; None if ``resume`` says it.
         out: Where run folders are made.
-        preset: A preset's name (``fast``) or a YAML file; by default the prior's published preset.
+        preset: A preset's name (``fast``, ``published``) or a YAML file; by default ``fast``, where the prior has it.
         overrides: Values by dotted key, such as ``{"max_epochs": 20, "model.z_dim": 32}``.
         run_dir: Train in this folder instead of a new one in ``out``.
         resume: Go on from the last checkpoint of this run, with its configuration, in its folder.
@@ -54,21 +55,32 @@ def train(
         FileNotFoundError: No such store, preset or run.
         TrainingError: The run began and failed; its message is one line of advice and stands in ``status.json`` too.
     """
+    from training import run_checks
     from training.advice import TrainingError, advice
+    from training.processes import meeting, place, told_by_first
 
-    run = _existing(run_dir, resume)
+    where, resuming = place(), resume is not None
+    run = run_checks.existing(run_dir, resume)
     try:
-        config = _configuration(prior, store, preset, overrides, run if resume is not None else None)
-        opened = _open_store(config, store)
-        _check_resumable(run, config, opened, resuming=resume is not None)
+        config = run_checks.configuration(prior, store, preset, overrides, run if resuming else None)
+        config = where.adapt(config)
+        opened = run_checks.open_store(config, store)
+        if where.first:
+            run_checks.check_can_begin(run, config, opened, resuming=resuming)
     except (ValueError, OSError) as error:
-        if run is not None and (resume is None or run.status().get("state") == "queued"):
+        if run is not None and (not resuming or run.status().get("state") == "queued"):
             run.update_status(state="failed", message=advice(error))
         raise
-    run = run or RunFolder.create(out, config.prior)
-    with _logged(run), _threads(config.threads):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(meeting(where))
+        if run is None:
+            made = RunFolder.create(out, config.prior) if where.first else None
+            run = RunFolder(Path(told_by_first(str(made.path) if made else "", where)))
+        if where.first:
+            stack.enter_context(_logged(run))
+        stack.enter_context(_threads(config.threads))
         try:
-            _train(run, config, opened, resuming=resume is not None, progress=progress)
+            _train(run, config, opened, where, resuming=resuming, progress=progress)
         except KeyboardInterrupt:
             run.update_status(state="failed", message="interrupted from the keyboard")
             raise
@@ -92,9 +104,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--run-dir", help="train in this folder instead of a new one")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --run-dir")
     parser.add_argument("--progress", action="store_true", help="show a progress bar")
+    parser.add_argument("--turn", nargs="+", default=[], metavar="PLACE", help="wait for one of these: cpu, or GPUs")
+    parser.add_argument("--places", type=int, default=1, metavar="N", help="how many of them are needed (default: 1)")
     options = parser.parse_args(arguments)
     if options.resume and not options.run_dir:
         parser.error("--resume needs --run-dir, the run to go on with")
+    if options.turn and not options.run_dir:
+        parser.error("--turn needs --run-dir, the run that waits")
+    if not options.turn:
+        return _main(options)
+    from training.turns import TakenOut, turn  # and nothing that imports torch: a run that waits needs little memory
+
+    try:
+        with turn(RunFolder.open(options.run_dir), options.turn, options.places):
+            return _main(options)
+    except TakenOut as taken:
+        sys.stdout.write(f"{taken}\n")
+        return 0
+
+
+def _main(options: argparse.Namespace) -> int:
     try:
         from training.config import parse_assignments
 
@@ -115,99 +144,59 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _existing(run_dir: str | Path | None, resume: str | Path | RunFolder | None) -> RunFolder | None:
-    if resume is not None:
-        return RunFolder.open(resume)
-    if run_dir is None:
-        return None
-    Path(run_dir).mkdir(parents=True, exist_ok=True)
-    return RunFolder(Path(run_dir))
-
-
-def _configuration(
-    prior: str | None,
-    store: PoseStore | str | Path | None,
-    preset: str | Path | None,
-    overrides: Mapping[str, Any] | None,
-    resumed: RunFolder | None,
-) -> RunConfig:
-    from training.config import resolve
-
-    if resumed is not None:
-        if not resumed.config_file.exists():
-            raise FileNotFoundError(f"run {resumed.name} never began: it has no config.yaml to go on with")
-        preset = resumed.config_file
-    given = dict(overrides or {})
-    if store is not None:
-        folder = store if isinstance(store, str | Path) else store.path
-        given["store"] = str(Path(folder).absolute())
-    config = resolve(prior, preset, given)
-    if not config.store:
-        raise ValueError("no store given: pack one with `handprior pack`, then name its folder")
-    return config
-
-
-def _open_store(config: RunConfig, store: PoseStore | str | Path | None) -> PoseStore:
-    from data_tools.store import PoseStore
-
-    return store if isinstance(store, PoseStore) else PoseStore(config.store)
-
-
-def _check_resumable(run: RunFolder | None, config: RunConfig, store: PoseStore, *, resuming: bool) -> None:
-    """Refuse to train twice in one folder, to resume what cannot be, or on other data than before."""
-    from training.checkpoints import epochs_done
-
-    if run is None:
-        return
-    if run.is_alive() and run.status().get("pid") != run.claim()["pid"] and run.status()["state"] == "running":
-        raise ValueError(f"run {run.name} is being trained by process {run.status()['pid']}: stop it first")
-    if not resuming:
-        if (run.path / "metrics.jsonl").exists():
-            raise ValueError(f"{run.path} holds a run already: resume it, or choose another folder")
-        return
-    if not run.checkpoint_file("last").exists():
-        raise ValueError(f"run {run.name} has no checkpoint to go on from: train it anew")
-    if run.status().get("store_hash") != store.hash:
-        raise ValueError(f"the store at {config.store} is not the one run {run.name} was trained on: train it anew")
-    if epochs_done(run) >= config.max_epochs:
-        raise ValueError(f"run {run.name} has had all its {config.max_epochs} epochs: set a larger max_epochs to go on")
-
-
-def _train(run: RunFolder, config: RunConfig, store: PoseStore, *, resuming: bool, progress: Progress) -> None:
+def _train(
+    run: RunFolder, config: RunConfig, store: PoseStore, where: Place, *, resuming: bool, progress: Progress
+) -> None:
     """Run one training from its first heartbeat to its card."""
-    from training.run_folder import write_atomically
+    from training.priors import PRIORS
+    from training.processes import train_in_processes
 
     began = time.monotonic()
-    if resuming:
+    earlier = float(run.status().get("seconds", 0.0)) if resuming else 0.0
+    if where.first and resuming:
         _forget_old_stop(run)
-    write_atomically(run.config_file, config.to_yaml())
-    about = {"prior": config.prior, "store": config.store, "store_hash": store.hash, "synthetic": store.synthetic}
-    fresh = {} if resuming else {"epoch": 0, "step": 0}
-    run.update_status(
-        state="running", message="", max_epochs=config.max_epochs, started=time.time(), **about, **fresh, **run.claim()
-    )
-    log.info("training %s on %s", config.prior, config.store)
-    from training.evaluation import held_out_frames, score
-
-    prior = _new_prior(config, store)
-    if prior.closed_form:
-        state = _fit_closed_form(run, prior, store)
-    else:
+    count = where.to_start(config)
+    if count > 1 and not PRIORS[config.prior].closed_form:
+        write_atomically(run.config_file, config.to_yaml())
+        run.update_status(state="queued", message="", ended_early=False, **run.claim())
+        train_in_processes(run, count, resuming=resuming, progress=progress)
+        return
+    if where.first:
+        _announce(run, config, store, resuming=resuming)
+    prior = _resumed_prior(run) if resuming else _new_prior(config, store)
+    if not prior.closed_form:
         from training.gradient_training import train_by_gradient
 
-        state = train_by_gradient(run, config, prior, store, resuming=resuming, progress=progress)
-    seconds = time.monotonic() - began
+        state, message = train_by_gradient(
+            run, config, prior, store, resuming=resuming, progress=progress, first=where.first
+        )
+    elif where.first:
+        state, message = _fit_closed_form(run, prior, store)
+    if where.first:
+        _conclude(run, config, store, state, message, earlier + time.monotonic() - began)
+
+
+def _announce(run: RunFolder, config: RunConfig, store: PoseStore, *, resuming: bool) -> None:
+    write_atomically(run.config_file, config.to_yaml())
+    about = {"prior": config.prior, "store": config.store, "store_hash": store.hash, "synthetic": store.synthetic}
+    about |= {"max_epochs": config.max_epochs, "started": time.time(), "ended_early": False}
+    fresh = {} if resuming else {"epoch": 0, "step": 0}
+    run.update_status(state="running", message="", **about, **fresh, **run.claim())
+    log.info("training %s on %s", config.prior, config.store)
+
+
+def _conclude(run: RunFolder, config: RunConfig, store: PoseStore, state: str, message: str, seconds: float) -> None:
+    """Score what was kept on more of the val split, and write the card."""
     from training.card import make_card
     from training.checkpoints import load_prior
+    from training.evaluation import held_out_frames, score
 
     best = load_prior(run)
     frames = held_out_frames(best, store, "val", at_most=CARD_FRAMES)
     metrics = score(best, frames, seed=config.seed)
-    epochs = run.status().get("epoch", 0)
-    run.write_card(
-        make_card(best, store, state=state, seconds=seconds, epochs=epochs, metrics=metrics, scored_frames=len(frames))
-    )
-    run.update_status(state=state, eta_seconds=0)
+    figures = {"epochs": run.status().get("epoch", 0), "metrics": metrics, "scored_frames": len(frames)}
+    run.write_card(make_card(best, store, config, state=state, message=message, seconds=seconds, **figures))
+    run.update_status(state=state, message=message, ended_early=bool(message), seconds=seconds, eta_seconds=0)
     log.info("%s after %.1f s: held-out %.2f nats per frame", state, seconds, metrics["val/nll"])
 
 
@@ -220,14 +209,23 @@ def _forget_old_stop(run: RunFolder) -> None:
 def _new_prior(config: RunConfig, store: PoseStore) -> Prior:
     import torch
 
-    from training.prior import PoseStatistics
     from training.priors import PRIORS
 
     torch.manual_seed(config.seed)
-    return PRIORS[config.prior](PoseStatistics.of(store), config.model)
+    prior = PRIORS[config.prior].for_store(store, config.model)
+    if not prior.closed_form:
+        prior.begin(store)
+    return prior
 
 
-def _fit_closed_form(run: RunFolder, prior: Prior, store: PoseStore) -> str:
+def _resumed_prior(run: RunFolder) -> Prior:
+    """The prior of the last checkpoint, to go on with: of the shape that it had after :meth:`Prior.begin`."""
+    from training.checkpoints import load_prior
+
+    return load_prior(run, "last").requires_grad_(True).train()
+
+
+def _fit_closed_form(run: RunFolder, prior: Prior, store: PoseStore) -> tuple[str, str]:
     from training.checkpoints import save_prior
     from training.evaluation import held_out_frames, score
 
@@ -239,7 +237,7 @@ def _fit_closed_form(run: RunFolder, prior: Prior, store: PoseStore) -> str:
     metrics = score(prior, held_out_frames(prior, store, "val", at_most=CARD_FRAMES))
     run.append_metrics(epoch=1, step=1, samples_per_second=round(speed), **metrics)
     run.update_status(epoch=1, max_epochs=1, samples_per_second=round(speed), best_nll=metrics["val/nll"])
-    return "finished"
+    return "finished", ""
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@
         checkpoints/    last.ckpt and best.ckpt (to resume from)
         prior.pt        the best prior so far (what load_prior reads)
         log.txt         what was logged
-        card.json       figures, training time and hardware of a run that ended
+        card.json       figures, training time, hardware and versions of a run that ended
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ METRICS: dict[str, tuple[str, str]] = {
     "val/reconstruction": ("reconstruction", "nats per frame"),
     "val/reconstruction_degrees": ("reconstruction error per joint", "degrees"),
     "val/active_units": ("latent axes in use", "axes"),
+    "val/round_trip_degrees": ("error per joint after going through the latents and back", "degrees"),
+    "val/spread_error_degrees": ("difference in spread between drawn and held-out poses", "degrees"),
     "samples_per_second": ("training speed", "frames per second"),
     "learning_rate": ("learning rate", ""),
 }

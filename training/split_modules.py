@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytorch_lightning as pl
@@ -14,6 +15,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from data_tools.pose_layout import HANDS_COLUMNS
+from training.frame_loading import prepared_frames, standardise_
 from training.pose_batches import PoseBatches
 from training.split_stores import store_of
 
@@ -34,24 +36,31 @@ class PoseDataModule(pl.LightningDataModule):
     gathered in this process, faster than workers could send them.
     """
 
-    batch_size: int
-    val_batch_size: int | None = None
-    seed: int = 0
+    mean: Float[Tensor, "columns"]
+    std: Float[Tensor, "columns"]
+
+    def __init__(self, batch_size: int, seed: int, val_batch_size: int | None = None) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        self.val_batch_size = val_batch_size
+        self.seed = seed
+        self._batches_of: dict[str, Callable[..., PoseBatches]] = {}
 
     def setup(self, stage: str | None = None) -> None:
         """Load what the stage needs; the statistics are those of train in every stage."""
-        self._load()
+        self.mean, self.std = self.stats["mean"], self.stats["std"]
         for split in {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}.get(stage or "", _SPLITS):
             if split not in self._batches_of:
                 self._batches_of[split] = self._load_split(split)
 
-    @property
-    def _batches_of(self) -> dict[str, Callable[..., PoseBatches]]:
-        """How to make batches of each split that is loaded."""
-        return self.__dict__.setdefault("_loaded_splits", {})
+    @cached_property
+    def stats(self) -> dict[str, Float[Tensor, "columns"]]:
+        """Mean and standard deviation of each column over the train split; one where it never changes."""
+        mean, std = self._train_moments()
+        return {"mean": mean, "std": torch.where(std < LEAST_STD, torch.ones_like(std), std)}
 
-    def _load(self) -> None:
-        """Open the data and find the statistics."""
+    def _train_moments(self) -> tuple[Float[Tensor, "columns"], Float[Tensor, "columns"]]:
+        """Find mean and standard deviation of the train split."""
         raise NotImplementedError
 
     def _load_split(self, split: str) -> Callable[..., PoseBatches]:
@@ -82,32 +91,44 @@ _SPLITS = ("train", "val", "test")
 class SplitsDataModule(PoseDataModule):
     """A data module over a folder of splits, packed into a store when it is first used."""
 
-    pose: str = "hands"
-    data_dir: Path
-    splits_dir: Path
-    store: PoseStore
+    pose: Literal["hands", "full"] = "hands"
+
+    def __init__(
+        self,
+        data_dir: Path | str,
+        splits_dir: Path | str,
+        batch_size: int,
+        seed: int,
+        val_batch_size: int | None = None,
+    ) -> None:
+        super().__init__(batch_size, seed, val_batch_size)
+        self.data_dir, self.splits_dir = Path(data_dir), Path(splits_dir)
 
     def prepare_data(self) -> None:
         """Pack the splits, in one process; the others open what it wrote."""
-        store_of(self.data_dir, self.splits_dir, self.pose)  # type: ignore[arg-type]
+        store_of(self.data_dir, self.splits_dir, self.pose)
 
-    def _load(self) -> None:
-        if "store" not in self.__dict__:
-            self.store = store_of(self.data_dir, self.splits_dir, self.pose)  # type: ignore[arg-type]
-            columns = self._columns
-            mean, std = (torch.from_numpy(np.array(v, np.float32))[columns] for v in (self.store.mean, self.store.std))
-            self.mean, self.std = mean, torch.where(std < LEAST_STD, torch.ones_like(std), std)
+    @cached_property
+    def store(self) -> PoseStore:
+        """The packed splits, opened when they are first asked for."""
+        return store_of(self.data_dir, self.splits_dir, self.pose)
 
     @property
     def _columns(self) -> slice:
         """The store's columns that are wanted."""
         return HANDS_COLUMNS if self.pose == "hands" and self.store.pose == "full" else slice(None)
 
-    @property
-    def stats(self) -> dict[str, Float[Tensor, "columns"]]:
-        """Mean and standard deviation of each column over the train split; one where it never changes."""
-        self._load()
-        return {"mean": self.mean, "std": self.std}
+    def _train_moments(self) -> tuple[Float[Tensor, "columns"], Float[Tensor, "columns"]]:
+        return torch.from_numpy(self.store.mean[self._columns]), torch.from_numpy(self.store.std[self._columns])
+
+    def _frames(self, split: str, *, standardize: bool) -> Float[Tensor, "frames columns"]:
+        """The wanted columns of a split, on the trainer's GPU if it has room."""
+
+        def prepare(poses: Float[Tensor, "chunk dim"]) -> Float[Tensor, "chunk columns"]:
+            wanted = poses[:, self._columns]
+            return standardise_(wanted, self.mean, self.std) if standardize else wanted
+
+        return on_device(prepared_frames(self.store, split, prepare), self.trainer)
 
     def _origins(self, split: str) -> Callable[[Int64[Tensor, "batch"]], dict[str, Any]]:
         """What says of each frame of a split where it is from."""

@@ -86,8 +86,8 @@ def _content_of(folder: Path) -> str:
 
 
 def _selection(data: Path, folder: Path) -> Selection:
-    from data_tools.scanning.folder_scan import scan
     from data_tools.hand_mean import licensed_hands_mean
+    from data_tools.scanning.folder_scan import scan
     from data_tools.selection import FRAMES_FILE, Selection
 
     if (folder / FRAMES_FILE).is_file():
@@ -128,4 +128,6 @@ def _read(note: Path) -> dict[str, Any] | None:
 def _checked(store: PoseStore, pose: str) -> PoseStore:
     if pose == "full" and store.pose != "full":
         raise ValueError(f"{store.path} holds hands only; pack again with --pose full for the whole body")
+    if store.pose == "hand":
+        raise ValueError(f"{store.path} holds one hand in each row; pack again with --pose {pose}")
     return store

@@ -104,9 +104,8 @@ def pack(args: argparse.Namespace) -> Result:
             progress=progress,
         )
     active, size = int(store.active.sum()), store.poses.nbytes
-    print(
-        f"{len(store.poses):,} frames of {store.dim} numbers, {active} of them active, {size / 1e6:.0f} MB: {args.out}"
-    )
+    what = "hands (left ones mirrored)" if store.pose == "hand" else "frames"
+    print(f"{len(store):,} {what} of {store.dim} numbers, {active} of them active, {size / 1e6:.0f} MB: {args.out}")
     return {"rows": len(store.poses), "dim": store.dim, "active_dims": active, "bytes": size, "out": str(args.out)}
 
 

@@ -5,28 +5,47 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from handprior_viz.commands.terminal import Result, print_table
+from handprior_viz.commands.terminal import ProgressBar, Result, print_table
+
+if TYPE_CHECKING:
+    from training.score_table import ScoreTable
 
 
 def train(args: argparse.Namespace) -> Result:
-    """Train one prior in this process. Ctrl-C asks it to stop, which keeps the work."""
+    """Train one prior in this process, where Ctrl-C asks it to stop and keeps the work; queue several."""
     from training import train
     from training.config import parse_assignments
 
+    overrides = parse_assignments(args.overrides)
+    if len(args.priors) > 1:
+        return _train_all(args, overrides)
     run = train(
-        args.prior,
+        args.priors[0],
         args.store,
         out=args.out,
         preset=args.config,
-        overrides=parse_assignments(args.overrides),
+        overrides=overrides,
         progress=sys.stderr.isatty(),
     )
     card = cast("dict[str, Any]", run.card())  # train() ends with one
+    if card["message"]:
+        print(card["message"])
     print(f"{card['prior']} {card['state']} after {card['seconds']:.1f} s: {_metrics_line(card['metrics'])}")
     print(f"run: {run.path}")
     return {"run": str(run.path)} | {key: card[key] for key in ("prior", "state", "epochs", "seconds", "metrics")}
+
+
+def _train_all(args: argparse.Namespace, overrides: dict[str, Any]) -> Result:
+    """Queue several trainings: they go on when this command has ended."""
+    from handprior_viz import jobs
+
+    queued = jobs.start_all(args.priors, args.store, out=args.out, preset=args.config, overrides=overrides)
+    for run in queued:
+        print(f"queued: {run.path}")
+    print(f"They train in the background: `handprior runs --out {args.out}` shows how they stand")
+    return {"runs": [str(run.path) for run in queued]}
 
 
 def runs(args: argparse.Namespace) -> Result:
@@ -50,32 +69,51 @@ def stop(args: argparse.Namespace) -> Result:
 
     run = RunFolder.open(args.run)
     alive = run.is_alive()
+    waits = alive and run.status().get("state") == "queued"
     if alive:
         run.request_stop()
-    print(f"{run.name} was asked to stop and keeps its checkpoint" if alive else f"{run.name} is not running")
+    asked = f"{run.name} leaves the queue" if waits else f"{run.name} was asked to stop and keeps its checkpoint"
+    print(asked if alive else f"{run.name} is not running")
     return {"run": str(run.path), "asked": alive}
 
 
 def evaluate(args: argparse.Namespace) -> Result:
-    """Score runs on the store's test split."""
-    from training import evaluate
+    """Score runs side by side, and write the table as a page, CSV and LaTeX."""
+    from handprior_viz.score_page import check_page_name, write_scores
+    from training.reference_poses import ScoredFrames
+    from training.score_table import compare
 
-    rows = evaluate(args.runs, args.store).to_dicts()
-    print_table(
-        ["run", "prior", "nats per frame", "bits per dimension", "kind"],
-        [
-            [r["run"], r["prior"], f"{r['nll']:.2f}", f"{r['bpd']:.3f}", "bound" if r["is_bound"] else "exact"]
-            for r in rows
-        ],
-    )
-    return {"runs": rows}
+    if args.frames < 1:
+        raise ValueError(f"--frames {args.frames}: expected at least one frame")
+    if args.out:
+        check_page_name(args.out)  # told before the work, not after
+    settings = ScoredFrames(split=args.split, at_most=args.frames, seed=args.seed)
+    with ProgressBar("scoring") as progress:
+        table = compare(args.runs, args.store, settings=settings, progress=progress)
+    _print_scores(table)
+    if not args.out:
+        return table.plain()
+    files = write_scores(table, args.out)
+    print(f"table: {files.page} (also {files.csv.name}, {files.latex.name})")
+    return table.plain() | {"out": str(files.page), "csv": str(files.csv), "latex": str(files.latex)}
+
+
+def _print_scores(table: ScoreTable) -> None:
+    """The scores that most want to know, in words; the page has all."""
+    from training.score_definitions import BY_KEY
+    from training.score_files import cell
+
+    shown = [BY_KEY[key] for key in ("nll", "bpd", "apd", "fid", "precision", "recall", "nearest")]
+    rows = [[group.label, *(cell(group, score) for score in shown)] for group in table.groups]
+    rows += [[str(row["title"]), *(score.words(row) for score in shown)] for row in table.real]
+    print_table(["prior", *(f"{score.title} {score.unit}".strip() for score in shown)], rows)
 
 
 def sample(args: argparse.Namespace) -> Result:
-    """Sample poses from a run and write them under SMPL-X names."""
+    """Sample poses from a run and write both hands under SMPL-X names; a one-hand prior's get their mirror image."""
     import torch
 
-    from data_tools.pose_layout import HANDS_DIM
+    from data_tools.pose_layout import hands_of
     from handprior_viz.pose_files import write_poses
     from training import load_prior
     from training.run_folder import RunFolder
@@ -87,7 +125,7 @@ def sample(args: argparse.Namespace) -> Result:
         poses = prior.sample(args.n, generator=torch.Generator().manual_seed(args.seed)).numpy()
     run = Path(args.run)
     synthetic = run.is_dir() and bool(RunFolder(run).status().get("synthetic"))
-    out = write_poses(args.out, poses[:, -HANDS_DIM:], synthetic=synthetic)
+    out = write_poses(args.out, hands_of(poses), synthetic=synthetic)
     print(f"{len(poses)} poses: {out}")
     return {"poses": len(poses), "out": str(out)}
 

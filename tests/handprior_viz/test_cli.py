@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data_tools.pose_layout import mirror_hand
 from handprior_viz.cli import build_parser, main
 
 
@@ -55,8 +56,11 @@ def test_the_whole_road(
     assert np.isfinite(trained["metrics"]["val/nll"])
     assert Path(trained["run"]).parent == tmp_path / "runs"
 
-    scores = run_json(capsys, "evaluate", trained["run"], "--store", "store")
+    scores = run_json(capsys, "evaluate", trained["run"], "--store", "store", "--out", "table.html")
     assert np.isfinite(scores["runs"][0]["nll"])
+    assert {"run", "prior", "bpd", "fid", "nearest"} <= set(scores["runs"][0])
+    assert [row["title"] for row in scores["real"]] == ["real: training poses", "real: held-out poses"]
+    assert all(Path(f"table.{kind}").stat().st_size > 1000 for kind in ("html", "csv", "tex"))
     assert run_json(capsys, "runs")["runs"][0]["state"] == "finished"
     assert run_json(capsys, "stop", trained["run"])["asked"] is False
 
@@ -66,6 +70,21 @@ def test_the_whole_road(
     drawn = run_json(capsys, "render", "poses.npz", "--out", "pictures/poses.png")
     assert Path("pictures/poses.png").stat().st_size > 5_000
     assert drawn["backend"]
+
+
+def test_one_hand_is_packed_trained_sampled_and_drawn(
+    demo_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(capsys, "balance", str(demo_data), "--out", "splits", "--total", "300")
+    packed = run_json(capsys, "pack", "splits", "--data", str(demo_data), "--out", "store", "--pose", "hand")
+    assert (packed["rows"], packed["dim"], packed["bytes"]) == (600, 45, 600 * 45 * 4)
+    trained = run_json(capsys, "train", "gaussian", "--store", "store")
+    run(capsys, "sample", trained["run"], "-n", "3", "--out", "poses.npz")
+    with np.load("poses.npz") as poses:
+        np.testing.assert_array_equal(poses["left_hand_pose"], mirror_hand(poses["right_hand_pose"]))
+    run(capsys, "render", "poses.npz", "--out", "poses.png")
+    assert Path("poses.png").stat().st_size > 5_000
 
 
 def test_same_seed_same_samples(demo_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,6 +118,13 @@ def test_an_audit_is_a_page_and_its_tables(
             path.unlink()
     (data / "broken.npz").write_bytes(b"PK")
     run(capsys, "scan", "data", "--out", "catalog.parquet")
+    Path("mine.yaml").write_text("tiers: {high: [CMU]}\nunknown_tier: medium\n")
+    mine = run_json(capsys, "audit", "catalog.parquet", "--out", "mine.html", "--mix", "mine.yaml")
+    assert {row["name"]: row["tier"] for row in mine["datasets"]} == {
+        "CMU": "high",
+        "GRAB": "medium",
+        "speech": "medium",
+    }
     audited = run_json(capsys, "audit", "catalog.parquet", "--out", "reports/audit.html")
     assert [row["name"] for row in audited["datasets"]] == ["GRAB", "speech", "CMU"]
     assert {"tier", "frames", "usable_frames", "verdict", "out_of_limit"} <= set(audited["datasets"][0])
@@ -121,6 +147,7 @@ def test_an_audit_is_a_page_and_its_tables(
         (["{data}", "--out", "audit.pdf"], "ends in .html"),
         (["{data}", "--out", "taken.html"], "taken"),
         (["nowhere.parquet"], "no such catalog"),
+        (["{data}", "--mix", "nowhere"], "no mix of this name"),
         (["catalog.parquet", "--hand-mean", "GRAB=rel"], "handprior scan"),
         (["{data}", "--hand-mean", "GRAB=maybe"], "NAME=incl or NAME=rel"),
     ],

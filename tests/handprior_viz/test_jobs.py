@@ -14,7 +14,15 @@ from training import load_prior
 from training.run_folder import RunFolder
 
 PATIENCE = 180.0
-ENDLESS = {"max_epochs": 100_000, "batch_size": 256, "model.hidden": 16, "model.importance_samples": 2, "threads": 1}
+CPU = {"devices": "cpu", "threads": 1}
+ENDLESS = {
+    "max_epochs": 100_000,
+    "patience": None,
+    "batch_size": 256,
+    "model.hidden": 16,
+    "model.importance_samples": 2,
+    "threads": 1,
+}
 
 
 def wait_until(true: Callable[[], object], what: str) -> None:
@@ -64,6 +72,51 @@ def test_a_closed_form_fit_ends_by_itself_and_can_be_waited_for(store, out: Path
     assert jobs.newest(out) == jobs.newest(out, "gaussian") == run
     with pytest.raises(ValueError, match="no checkpoint to go on from"):
         jobs.resume(run)
+
+
+def test_a_queue_trains_one_after_the_other(store, out: Path) -> None:
+    """The first holds the only place; the second leaves the queue, the third follows when the first is stopped."""
+    first, second = jobs.start_all(["hand_vae", "gaussian"], store, out=out, overrides={**CPU, "max_epochs": 100_000})
+    (third,) = jobs.start_all(["gaussian"], store, out=out, overrides={**CPU, "seed": 1})
+    wait_until(lambda: first.status()["state"] == "running", "the first to train")
+    wait_until(lambda: "waiting" in third.status()["message"], "the third to wait")
+    for run in (second, third):
+        assert jobs.state_of(run)["state"] == "queued"
+        assert run.is_alive()
+    jobs.stop(second)
+    wait_until(lambda: jobs.state_of(second)["state"] == "stopped", "the second to leave the queue")
+    assert second.status()["message"] == "taken out of the queue before it began"
+    assert not second.prior_file.exists()
+    assert third.status()["state"] == "queued"
+    wait_until(lambda: first.status().get("step"), "the first step")
+    jobs.stop(first)
+    wait_until(lambda: jobs.state_of(third)["state"] == "finished", "the third to train")
+    assert first.status()["state"] == "stopped"
+
+
+def test_a_failed_training_does_not_keep_the_rest(store, out: Path) -> None:
+    overrides = {**CPU, "learning_rate": 1e30, "max_epochs": 3}
+    failing, next_one = jobs.start_all(["hand_vae", "gaussian"], store, out=out, overrides=overrides)
+    wait_until(lambda: jobs.state_of(next_one)["state"] == "finished", "the second to train")
+    assert failing.status()["state"] == "failed"
+    assert "diverged" in failing.status()["message"]
+
+
+def test_a_queue_with_a_mistake_starts_nothing(store, out: Path) -> None:
+    with pytest.raises(ValueError, match="did you mean hand_vae"):
+        jobs.start_all(["gaussian", "hand_vea"], store, out=out)
+    with pytest.raises(ValueError, match=r"unknown key model\.z_dim"):
+        jobs.start_all(["hand_vae", "gaussian"], store, out=out, overrides={"model.z_dim": 3})
+    with pytest.raises(ValueError, match="named twice"):
+        jobs.start_all(["gaussian", "gaussian"], store, out=out)
+    assert jobs.runs(out) == []
+
+
+def test_gpus_are_called_as_the_machine_lends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    assert jobs._gpu_names(2) == ["2", "5"]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert jobs._gpu_names(3) == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize(

@@ -57,13 +57,16 @@ def test_pressing_stop_asks_the_run_to_stop(panel: TrainingPanel) -> None:
 
 def test_pressing_start_starts_what_is_chosen(panel: TrainingPanel, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
-    monkeypatch.setattr(jobs, "start", lambda prior, store, **options: started.append((prior, options["overrides"])))
-    panel._priors["gaussian"].value = True
-    assert panel._button.description == "Start 2 trainings"
+    for name in ("start", "start_all"):
+        monkeypatch.setattr(jobs, name, lambda what, store, **options: started.append((what, options["overrides"])))
     panel._epochs.value = 7
     panel._button.click()
     assert panel._starting.settle(20)
-    assert started == [("gaussian", {}), ("hand_vae", {"max_epochs": 7})]
+    panel._priors["gaussian"].value = True
+    assert panel._button.description == "Start 2 trainings"
+    panel._button.click()
+    assert panel._starting.settle(20)
+    assert started == [("hand_vae", {"max_epochs": 7}), (["gaussian", "hand_vae"], {"max_epochs": 7})]
 
 
 def test_with_nothing_chosen_the_button_says_why_it_is_off(panel: TrainingPanel) -> None:

@@ -10,6 +10,8 @@ import torch
 from training.advice import TrainingError, advice
 from training.config import resolve
 
+GIVEN = {"batch_size": 8192, "learning_rate": 1e-3, "gradient_clip": None, "logger": "wandb"}
+
 
 @pytest.mark.parametrize(
     ("error", "said"),
@@ -26,7 +28,7 @@ from training.config import resolve
     ],
 )  # fmt: skip
 def test_advice(error: BaseException, said: str) -> None:
-    line = advice(error, resolve("hand_vae", overrides={"logger": "wandb"}))
+    line = advice(error, resolve("hand_vae", overrides=GIVEN))
     assert said in line
     assert "\n" not in line
 

@@ -13,9 +13,12 @@ from training.priors.hand_vae import HandVAESettings
 
 
 @pytest.mark.parametrize("prior", PRIORS)
-def test_every_prior_has_a_published_preset(prior: str) -> None:
-    assert prior in config.presets(prior)
-    assert resolve(prior).prior == prior
+def test_every_prior_has_a_preset(prior: str) -> None:
+    """A fast and a published one, or one of the prior's own name; the default is the fast one."""
+    names = list(config.presets(prior))
+    assert prior in names or {"fast", "published"} <= set(names), names
+    assert names[0] in ("fast", prior)
+    assert resolve(prior) == resolve(prior, names[0])
 
 
 @pytest.mark.parametrize("path", sorted(config.CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -24,8 +27,8 @@ def test_every_preset_file_is_valid(path: Path) -> None:
 
 
 def test_published_hand_vae() -> None:
-    published = resolve("hand_vae")
-    assert (published.batch_size, published.learning_rate, published.max_epochs) == (8192, 1e-3, 100)
+    published = resolve("hand_vae", "published")
+    assert (published.batch_size, published.learning_rate, published.max_epochs) == (8192, 3e-4, 100)
     expected = HandVAESettings(z_dim=24, hidden=256, n_layers=3, dropout=0.1, kl_warmup_epochs=10.0)
     assert published.model == expected
 
@@ -34,7 +37,7 @@ def test_overrides_lie_on_top_of_the_preset() -> None:
     made = resolve("hand_vae", "fast", {"model.z_dim": 32, "seed": "7", "batch_size": 1024})
     assert (made.model.z_dim, made.seed, made.batch_size) == (32, 7, 1024)
     assert made.schedule == "cosine"
-    assert resolve("hand_vae", overrides={"model": {"z_dim": 9}}).model.hidden == 256
+    assert resolve("hand_vae", overrides={"model": {"z_dim": 9}}).model.hidden == resolve("hand_vae").model.hidden
 
 
 def test_reads_back_what_it_writes(tmp_path: Path) -> None:
@@ -76,6 +79,9 @@ def test_devices(devices: str | int, expected: str | int) -> None:
         ({"devices": "tpu"}, "devices must be auto, cpu, cuda or a number of GPUs, got 'tpu'"),
         ({"model.dropout": 2}, "model.dropout must be at least 0 and below 1, got 2"),
         ({"model": 3}, "model must be a group of settings"),
+        ({"patience": 0}, "patience must be at least 1, got 0"),
+        ({"ema": 1}, "ema must be above 0 and below 1, for example 0.999, got 1"),
+        ({"processes": 2, "devices": "cuda"}, "processes=2 is for devices=cpu"),
     ],
 )
 def test_mistakes_are_named(given: dict[str, object], message: str) -> None:
@@ -89,7 +95,7 @@ def test_mistakes_are_named(given: dict[str, object], message: str) -> None:
     [
         ("hand_va", None, "unknown prior 'hand_va'; did you mean hand_vae?"),
         ("hand_vae", "fats", "unknown preset of hand_vae 'fats'; did you mean fast?"),
-        ("gaussian", config.CONFIGS / "hand_vae.yaml", "is a preset of hand_vae, not of gaussian"),
+        ("gaussian", config.CONFIGS / "hand_vae_fast.yaml", "is a preset of hand_vae, not of gaussian"),
         (None, None, "does not say which prior"),
     ],
 )
@@ -111,6 +117,14 @@ def test_unreadable_presets(tmp_path: Path) -> None:
     file.write_text("- a")
     with pytest.raises(ValueError, match="must hold `key: value` lines"):
         resolve("gaussian", file)
+
+
+def test_a_configuration_of_another_version_is_refused(tmp_path: Path) -> None:
+    made = resolve("hand_vae", "fast")
+    file = tmp_path / "config.yaml"
+    file.write_text(made.to_yaml().replace(f"version: {made.version}", "version: 0"))
+    with pytest.raises(ValueError, match=r"config\.yaml is a configuration of version 0, .* version 1: put its values"):
+        config.read(file)
 
 
 def test_assignment_without_a_value() -> None:

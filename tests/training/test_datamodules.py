@@ -14,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 
 from data_tools.store import PoseStore, pack
+from training import frame_loading
 from training.datamodules import (
     ComprehensivePoseDataModule,
     ConsolidatedHandDataModule,
@@ -21,7 +22,7 @@ from training.datamodules import (
     HandVAEDataModule,
     PriorDataModule,
 )
-from training.frame_loading import prepared_frames
+from training.frame_loading import prepared_frames, standardise_
 
 Modules = Callable[[], pl.LightningDataModule]
 
@@ -56,6 +57,36 @@ def test_store_comes_standardised_once_and_whole(demo_store: Path) -> None:
     assert len(val) == 50
     expected = (store.split("val")[[0, -1]] - store.mean) / store.std
     np.testing.assert_allclose(val[[0, -1]].numpy(), expected[:, store.active], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("columns", [slice(None), slice(45, 90)])
+def test_frames_are_read_in_pieces_and_stay_in_order(
+    demo_store: Path, columns: slice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they are prepared where they lie (all columns) or beside it (some)."""
+    monkeypatch.setattr(frame_loading, "CHUNK_FRAMES", 37)
+    store = PoseStore(demo_store)
+    for split in store.splits:
+        frames = prepared_frames(store, split, lambda poses: poses[:, columns].mul_(2))
+        np.testing.assert_array_equal(frames, 2 * store.split(split)[:, columns])
+
+
+def test_a_store_that_became_shorter_is_named(demo_store: Path, tmp_path: Path) -> None:
+    store = PoseStore(shutil.copytree(demo_store, tmp_path / "store"))
+    poses = store.poses
+    with (store.path / "poses.npy").open("r+b") as file:
+        file.truncate(poses.offset + poses.nbytes // 2)  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"poses\.npy: has become shorter since it was opened; pack again"):
+        prepared_frames(store, "train", lambda poses: poses)
+
+
+def test_standardised_in_one_pass_as_in_two() -> None:
+    frames = torch.randn(50, 6, generator=torch.Generator().manual_seed(0))
+    mean, std = torch.tensor([0, 0.5, -3, 0, 1, 2.0]), torch.tensor([1, 0.1, 0.01, 2, 1e-4, 1])
+    frames = frames * std + mean
+    expected = (frames - mean) / std
+    tolerance = 4 * torch.finfo(torch.float32).eps * (mean.abs() / std + expected.abs() + 1)
+    assert ((standardise_(frames, mean, std) - expected).abs() <= tolerance).all()
 
 
 def test_frames_that_are_not_numbers_are_refused(demo_store: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import logsumexp
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm
 
 from training.prior import PoseStatistics, StepInfo
 from training.priors.hand_vae import HandVAE, HandVAESettings
@@ -85,6 +85,58 @@ def test_untrained_bound_is_a_bound_too(two_columns: PoseStatistics, poses: torc
     prior = small_vae(two_columns, 64, trained=False)
     draws = torch.stack([prior.log_prob(poses, generator=torch.Generator().manual_seed(k)) for k in range(100)])
     assert (draws.mean(0).numpy() <= true_log_density(prior, poses) + 0.02).all()
+
+
+@torch.no_grad()
+def linear_vae(statistics: PoseStatistics, importance_samples: int) -> tuple[HandVAE, torch.Tensor, torch.Tensor]:
+    """A VAE whose networks are straight lines and whose encoder is exact, with the mean and covariance that it has.
+
+    x = W z + b + sigma e is normal with covariance W W' + sigma^2 (probabilistic PCA). With the columns of W at right
+    angles, z given x is normal with mean W' (x - b) / (sigma^2 + |w|^2) and variance sigma^2 / (sigma^2 + |w|^2), axis
+    by axis: q(z | x) is the true posterior, and the bound is the density whatever K.
+    """
+    prior = HandVAE(statistics, HandVAESettings(z_dim=2, hidden=4, importance_samples=importance_samples)).eval()
+    generator = torch.Generator().manual_seed(0)
+    dims = prior.active_dims
+    weight = torch.linalg.qr(torch.randn(dims, 2, generator=generator)).Q * torch.tensor([3.0, 1.5])
+    offset, sigma = 0.3 * torch.randn(dims, generator=generator), 0.4
+    prior.log_sigma.fill_(0.5 * math.log(sigma**2 - prior.settings.sigma_floor**2))
+    whole = sigma**2 + weight.square().sum(0)
+    prior.decoder, prior.encoder = torch.nn.Linear(2, dims), torch.nn.Linear(dims, 4)
+    prior.decoder.weight.copy_(weight)
+    prior.decoder.bias.copy_(offset)
+    prior.encoder.weight.copy_(torch.cat([(weight / whole).T, torch.zeros(2, dims)]))
+    prior.encoder.bias.copy_(torch.cat([-(weight / whole).T @ offset, torch.log(sigma**2 / whole)]))
+    prior.requires_grad_(False)
+    return prior, offset, weight @ weight.T + sigma**2 * torch.eye(dims)
+
+
+def test_linear_vae_is_its_closed_form(statistics: PoseStatistics) -> None:
+    for samples in (1, 16):
+        prior, mean, covariance = linear_vae(statistics, samples)
+        x = multivariate_normal(mean.double(), covariance.double())
+        pose = prior.restore(torch.from_numpy(x.rvs(50, random_state=0)).float())
+        expected = x.logpdf(prior.prepare(pose).double()) - np.log(statistics.std[:87].astype(float)).sum()
+        np.testing.assert_allclose(prior.log_prob(pose).numpy(), expected, rtol=0, atol=5e-3)
+        scores = prior.scores(prior.prepare(pose), torch.Generator().manual_seed(0))
+        np.testing.assert_allclose(scores["nll"].numpy(), -expected, rtol=0, atol=5e-3)
+
+
+def test_a_wrong_encoder_costs_its_divergence_and_less_with_more_samples(statistics: PoseStatistics) -> None:
+    """With one sample the bound lies KL(q || true posterior) below the density; with more it draws near."""
+    shift = torch.tensor([0.3, -0.2])
+    means = []
+    for samples in (1, 64):
+        prior, mean, covariance = linear_vae(statistics, samples)
+        x = multivariate_normal(mean.double(), covariance.double())
+        pose = prior.restore(torch.from_numpy(x.rvs(40, random_state=0)).float())
+        expected = x.logpdf(prior.prepare(pose).double()) - np.log(statistics.std[:87].astype(float)).sum()
+        log_var = prior.encoder.bias[2:]
+        prior.encoder.bias[:2] += shift * (0.5 * log_var).exp()
+        draws = [prior.log_prob(pose, generator=torch.Generator().manual_seed(k)) for k in range(200)]
+        means.append(expected.mean() - torch.stack(draws).mean().item())
+    assert means[0] == pytest.approx(0.5 * shift.square().sum().item(), abs=0.02)
+    assert 0 <= means[1] < 0.01
 
 
 def test_loss_is_the_negative_evidence_bound_and_beta_warms_up(statistics: PoseStatistics) -> None:

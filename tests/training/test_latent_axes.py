@@ -30,10 +30,11 @@ class Rig(Prior):
 
     name, title, Settings = "rig", "Rig", dict
 
-    def __init__(self, movements: list[np.ndarray]) -> None:
+    def __init__(self, movements: list[np.ndarray], pose: str = "hands") -> None:
         flat = np.asarray(named_poses()["flat"], float)
         mean = np.concatenate([flat, mirror_hand(flat)]).astype(np.float32)
-        super().__init__(PoseStatistics("hands", mean, np.ones(90, np.float32), np.ones(90, bool), mean))
+        mean = mean[-movements[0].size :]
+        super().__init__(PoseStatistics(pose, mean, np.ones_like(mean), np.ones(mean.size, bool), mean))
         self.steps = torch.from_numpy(np.stack(movements)).float()
 
     @property
@@ -86,3 +87,8 @@ def test_effect_is_the_mean_turn_per_joint_in_degrees() -> None:
     step[2] = 0.1  # one of 30 joints turns by 0.1 rad per standard deviation, over 4 of them
     (axis,) = name_axes(Rig([step]))
     assert axis.effect == pytest.approx(np.degrees(0.4) / 30, rel=0.05)
+
+
+def test_axes_of_one_hand_name_no_side() -> None:
+    (axis,) = name_axes(Rig([movement({}, {"index": 0.2, "middle": 0.2})[45:]], "hand"))
+    assert axis.label == "index + middle curl"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 
@@ -74,17 +75,17 @@ def test_descending_the_energy_lowers_it(prior: Prior, poses: torch.Tensor) -> N
 
 
 def test_gradients_reach_every_parameter(prior: Prior, poses: torch.Tensor) -> None:
-    prior.train()
-    prior.zero_grad()
+    prior = copy.deepcopy(prior).train()
     if not prior.closed_form:
+        with torch.no_grad():  # the last layers of a flow start at zero, and let nothing through to those before
+            for parameter in prior.parameters():
+                parameter.add_(0.01 * torch.randn_like(parameter))
         loss, logged = prior.training_step(prior.prepare(poses), ABOUT)
         loss.backward()
         assert all(torch.isfinite(value) for value in logged.values())
     for name, parameter in prior.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
-    prior.zero_grad()
-    prior.eval()
 
 
 def test_samples_are_poses_it_can_score(prior: Prior) -> None:
@@ -124,6 +125,8 @@ def test_a_turn_more_is_the_same_pose(prior: Prior, poses: torch.Tensor) -> None
 
 def test_standardisation_is_inside_the_number(statistics: PoseStatistics, prior: Prior) -> None:
     """The same prior on columns measured in units three times as large: the density changes by 3 per column."""
+    if prior.name == "hand_vae_so3":
+        pytest.skip("three times an angle is another rotation; tests/training/test_hand_vae_so3.py integrates instead")
     wide = PoseStatistics("hands", 3 * statistics.mean, 3 * statistics.std, statistics.active, 3 * statistics.constants)
     torch.manual_seed(0)
     first = type(prior)(statistics).eval()

@@ -27,6 +27,11 @@ TINY = {
     "val_frames": 4096,
     "log_seconds": 1e-6,
     "threads": 1,
+    "schedule": "constant",
+    "warmup_epochs": 0,
+    "val_every_epochs": 1,
+    "patience": None,
+    "ema": None,
     "model": {"z_dim": 4, "hidden": 16, "n_layers": 1, "kl_warmup_epochs": 1, "importance_samples": 4},
 }
 """A Hand VAE of 3 epochs of 4 batches."""

@@ -8,164 +8,27 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from training.fast_dropout import FastDropout
-from training.prior import PoseStatistics, Prior, StepInfo
-from training.rotation_error import mean_joint_degrees
-
-DECODED_AT_ONCE = 1 << 17
-"""Latents decoded together when a bound is computed; keeps memory near 0.5 GB whatever the batch."""
-
-ACTIVE_VARIANCE = 0.01
-"""A latent axis is in use if its posterior mean varies more than this over the data (Burda et al. 2016, 5.2)."""
+from training.prior import PoseStatistics
+from training.priors.variational import VAESettings, VariationalPrior
 
 
 @dataclass(frozen=True)
-class HandVAESettings:
-    """Settings of the Hand VAE.
-
-    Attributes:
-        z_dim: Latent axes.
-        hidden: Width of the hidden layers.
-        n_layers: Hidden layers in the encoder, and as many in the decoder.
-        dropout: Share of hidden units dropped in training.
-        beta: Weight of the KL term; 1 is the evidence bound.
-        kl_warmup_epochs: Epochs over which that weight grows from 0.
-        free_bits: Nats of KL per latent axis that cost nothing (Kingma et al. 2016); keeps axes from collapsing.
-        sigma_floor: Smallest noise of the likelihood, in standard deviations of a column.
-        importance_samples: Samples K of the importance-weighted bound that ``log_prob`` returns.
-    """
-
-    z_dim: int = 24
-    hidden: int = 256
-    n_layers: int = 3
-    dropout: float = 0.1
-    beta: float = 1.0
-    kl_warmup_epochs: float = 10.0
-    free_bits: float = 0.0
-    sigma_floor: float = 0.01
-    importance_samples: int = 64
-
-    def __post_init__(self) -> None:
-        for name in ("z_dim", "hidden", "n_layers", "importance_samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"model.{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"model.dropout must be at least 0 and below 1, got {self.dropout}")
-        for name in ("beta", "kl_warmup_epochs", "free_bits"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"model.{name} must not be negative, got {getattr(self, name)}")
-        if self.sigma_floor <= 0:
-            raise ValueError(f"model.sigma_floor must be above 0, got {self.sigma_floor}")
+class HandVAESettings(VAESettings):
+    """Settings of the Hand VAE: those of every :class:`~training.priors.variational.VariationalPrior`."""
 
 
-class HandVAE(Prior):
-    """Variational autoencoder with a normal likelihood whose noise is learnt per column.
-
-    ``log_prob`` is the importance-weighted bound with K samples (Burda et al. 2016): never above the true log-density
-    on average, and tighter as K grows. Without a generator its noise is a fixed quasi-random set shared by all poses.
-
-    ``sample`` draws the decoder's mean pose, which is what one wants to look at; ``observation_noise=True`` adds the
-    likelihood's noise and so draws from the density that ``log_prob`` bounds.
-    """
+class HandVAE(VariationalPrior):
+    """Variational autoencoder with a normal likelihood whose noise is learnt per column."""
 
     name: ClassVar[str] = "hand_vae"
     title: ClassVar[str] = "Hand VAE"
     Settings: ClassVar[type] = HandVAESettings
-    is_bound: ClassVar[bool] = True
-
-    fixed_noise: Tensor
 
     def __init__(self, statistics: PoseStatistics, settings: HandVAESettings | None = None) -> None:
-        super().__init__(statistics, settings)
-        s, dims = self.settings, self.active_dims
-        self.encoder = _layers(dims, s.hidden, s.n_layers, 2 * s.z_dim, s.dropout)
-        self.decoder = _layers(s.z_dim, s.hidden, s.n_layers, dims, s.dropout)
-        self.log_sigma = nn.Parameter(torch.full((dims,), -1.0))
-        self.register_buffer("fixed_noise", _quasi_normal(s.importance_samples, s.z_dim))
-
-    @property
-    def latent_dim(self) -> int:
-        return self.settings.z_dim
-
-    @torch.no_grad()
-    def sample(
-        self, n: int, *, generator: torch.Generator | None = None, observation_noise: bool = False
-    ) -> Float[Tensor, "n dim"]:
-        """Draw ``n`` poses, radians: decoder means, or with ``observation_noise`` draws from the density itself."""
-        poses = super().sample(n, generator=generator)
-        if not observation_noise:
-            return poses
-        noise = self._sigma() * self._noise(n, self.active_dims, generator=generator)
-        return self.restore(self.prepare(poses) + noise)
-
-    def training_step(
-        self, prepared: Float[Tensor, "frames active"], info: StepInfo
-    ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Negative evidence bound in nats per frame, over radians; the KL term warmed up and with its free bits."""
-        s = self.settings
-        mu, log_var = self._posterior(prepared)
-        latent = mu + torch.exp(0.5 * log_var) * torch.randn_like(mu)
-        reconstruction = -(self._log_likelihood(prepared, self.decoder(latent)).mean() + self.log_det)
-        kl = _kl_per_axis(mu, log_var).mean(0)
-        warmth = min(1.0, info.epoch / s.kl_warmup_epochs) if s.kl_warmup_epochs else 1.0
-        loss = reconstruction + s.beta * warmth * kl.clamp_min(s.free_bits).sum()
-        logged = {"reconstruction": reconstruction, "kl": kl.sum(), "elbo": -(reconstruction + kl.sum())}
-        return loss, {name: value.detach() for name, value in logged.items()}
-
-    def scores(
-        self, prepared: Float[Tensor, "frames active"], generator: torch.Generator | None = None
-    ) -> dict[str, Tensor]:
-        """Bound, evidence bound and its two parts (nats), reconstruction in degrees, and latent axes in use."""
-        mu, log_var = self._posterior(prepared)
-        noise = self._noise(*mu.shape, generator=generator)
-        decoded = self.decoder(mu + torch.exp(0.5 * log_var) * noise)
-        reconstruction = -(self._log_likelihood(prepared, decoded) + self.log_det)
-        kl = _kl_per_axis(mu, log_var).sum(-1)
-        degrees = mean_joint_degrees(self.restore(self.decoder(mu)), self.restore(prepared))
-        return {
-            "nll": -(self._log_prob(prepared, generator) + self.log_det),
-            "elbo": -(reconstruction + kl),
-            "reconstruction": reconstruction,
-            "kl": kl,
-            "reconstruction_degrees": degrees,
-            "active_units": (mu.var(0, correction=0) > ACTIVE_VARIANCE).float().sum(),
-        }
-
-    def _log_prob(
-        self, x: Float[Tensor, "frames active"], generator: torch.Generator | None
-    ) -> Float[Tensor, "frames"]:
-        at_once = max(1, DECODED_AT_ONCE // self.settings.importance_samples)
-        return torch.cat([self._bound(part, generator) for part in x.split(at_once)]) if len(x) else x.sum(-1)
-
-    def _bound(self, x: Float[Tensor, "frames active"], generator: torch.Generator | None) -> Float[Tensor, "frames"]:
-        """log 1/K sum_k p(x | z_k) p(z_k) / q(z_k | x), z_k drawn from q."""
-        mu, log_var = (part.unsqueeze(1) for part in self._posterior(x))
-        k, z_dim = self.fixed_noise.shape
-        noise = self.fixed_noise if generator is None else self._noise(len(x), k, z_dim, generator=generator)
-        latent = mu + torch.exp(0.5 * log_var) * noise
-        likelihood = self._log_likelihood(x.unsqueeze(1), self.decoder(latent))
-        # log p(z) - log q(z | x); the normal constants of the two cancel.
-        ratio = 0.5 * (noise.square() + log_var - latent.square()).sum(-1)
-        return torch.logsumexp(likelihood + ratio, dim=1) - math.log(k)
-
-    def _sample(self, n: int, generator: torch.Generator | None) -> Float[Tensor, "n active"]:
-        return self._decode(self._noise(n, self.latent_dim, generator=generator))
-
-    def _encode(self, x: Float[Tensor, "frames active"]) -> Float[Tensor, "frames latent"]:
-        return self._posterior(x)[0]
-
-    def _decode(self, latent: Float[Tensor, "frames latent"]) -> Float[Tensor, "frames active"]:
-        return self.decoder(latent)
-
-    def _posterior(self, x: Float[Tensor, "frames active"]) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z | x). The range covers a spread from e^-5 to e^2.5 prior deviations."""
-        mu, log_var = self.encoder(x).float().chunk(2, dim=-1)
-        return mu, log_var.clamp(-10.0, 5.0)
-
-    def _sigma(self) -> Float[Tensor, "active"]:
-        return torch.sqrt(torch.exp(2 * self.log_sigma) + self.settings.sigma_floor**2)
+        dims = int(statistics.active.sum())
+        super().__init__(statistics, settings, seen=dims, said=dims, spreads=dims)
 
     def _log_likelihood(
         self, x: Float[Tensor, "*batch active"], decoded: Float[Tensor, "*samples active"]
@@ -174,21 +37,10 @@ class HandVAE(Prior):
         constant = torch.log(sigma).sum() + 0.5 * self.active_dims * math.log(2 * math.pi)
         return -0.5 * ((x - decoded.float()) / sigma).square().sum(-1) - constant
 
+    def _decode(self, latent: Float[Tensor, "frames latent"]) -> Float[Tensor, "frames active"]:
+        return self.decoder(latent)
 
-def _layers(inputs: int, hidden: int, count: int, outputs: int, dropout: float) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for k in range(count):
-        layers += [nn.Linear(inputs if k == 0 else hidden, hidden), nn.SiLU()]
-        layers += [FastDropout(dropout)] if dropout else []
-    return nn.Sequential(*layers, nn.Linear(hidden, outputs))
-
-
-def _kl_per_axis(mu: Float[Tensor, "frames z"], log_var: Float[Tensor, "frames z"]) -> Float[Tensor, "frames z"]:
-    """KL divergence of N(mu, exp(log_var)) from N(0, 1), nats per latent axis."""
-    return 0.5 * (mu.square() + log_var.exp() - 1 - log_var)
-
-
-def _quasi_normal(count: int, dims: int) -> Float[Tensor, "count dims"]:
-    """Standard normal points spread evenly (scrambled Sobol, fixed seed): a lower-variance stand-in for draws."""
-    uniform = torch.quasirandom.SobolEngine(dims, scramble=True, seed=0).draw(count, dtype=torch.float64)
-    return torch.special.ndtri(uniform.clamp(1e-9, 1 - 1e-9)).float()
+    def _scatter(
+        self, x: Float[Tensor, "frames active"], generator: torch.Generator | None
+    ) -> Float[Tensor, "frames active"]:
+        return x + self._sigma() * self._noise(*x.shape, generator=generator)
