@@ -172,8 +172,9 @@ class TrainingPanel(Panel):
             tooltip="Recipe: how long, how fast and how large; published is the one of the literature",
             layout={"width": "220px"},
         )
+        self._suggested = self._preset_epochs()
         self._epochs = W.BoundedIntText(
-            value=self._preset_epochs(),
+            value=self._suggested,
             min=1,
             max=1_000_000,
             description="epochs",
@@ -183,7 +184,7 @@ class TrainingPanel(Panel):
         self._button = button("Start training", _START, self._on_start, main=True)
         for checkbox in self._priors.values():
             checkbox.observe(lambda _: self._chosen_changed(), "value")
-        self._preset.observe(lambda _: self._epochs.set_trait("value", self._preset_epochs()), "value")
+        self._preset.observe(lambda _: self._preset_changed(), "value")
         return row(column(row(*self._priors.values()), classes=["hp-fill"]), self._preset, self._epochs, self._button)
 
     def _chosen(self) -> list[str]:
@@ -191,28 +192,41 @@ class TrainingPanel(Panel):
 
     def _chosen_changed(self) -> None:
         chosen = self._chosen()
+        suggested = self._preset_epochs()
+        if self._epochs.value == self._suggested:  # what somebody typed in stays
+            self._epochs.value = suggested
+        self._suggested = suggested
         self._button.description = f"Start {len(chosen)} trainings" if len(chosen) > 1 else "Start training"
         set_enabled(self._button, bool(chosen), _START, "Choose at least one prior first")
 
+    def _preset_changed(self) -> None:
+        self._epochs.value = self._suggested = self._preset_epochs()
+
     def _preset_epochs(self) -> int:
-        """The longest training that the preset asks for."""
-        return max(resolve(name, self._preset_of(name)).max_epochs for name in PRIORS if not PRIORS[name].closed_form)
+        """The longest training that the preset asks for, of the chosen priors; of all if none takes epochs."""
+        learning = [name for name in PRIORS if not PRIORS[name].closed_form]
+        chosen = [name for name in learning if self._priors[name].value] or learning
+        return max(resolve(name, self._preset_of(name)).max_epochs for name in chosen)
+
+    def _overrides(self, epochs: int) -> dict[str, int]:
+        """The epochs that were typed in; each prior has its own preset's where they were left alone."""
+        return {} if epochs == self._suggested else {"max_epochs": epochs}
 
     def _preset_of(self, prior: str) -> str | None:
         variant = self._preset.value
         return variant if variant in presets(prior) else None
 
     def _on_start(self) -> None:
-        self._starting.submit((self._chosen(), self._preset.value, self._epochs.value))
+        self._starting.submit((self._chosen(), self._preset.value, self._overrides(self._epochs.value)))
 
-    def _start_chosen(self, wanted: tuple[list[str], str, int]) -> None:
+    def _start_chosen(self, wanted: tuple[list[str], str, dict[str, int]]) -> None:
         """One starts at once; several take turns, or a GPU each."""
-        priors, preset, epochs = wanted
+        priors, preset, overrides = wanted
         self.say()
         if len(priors) == 1:
-            self.start(priors[0], preset=self._preset_of(priors[0]), overrides={"max_epochs": epochs})
+            self.start(priors[0], preset=self._preset_of(priors[0]), overrides=overrides)
         else:
-            jobs.start_all(priors, self.store, out=self.folder, preset=preset, overrides={"max_epochs": epochs})
+            jobs.start_all(priors, self.store, out=self.folder, preset=preset, overrides=overrides)
         self.look()
 
     def _on_event(self, event: str, target: str, _: Any) -> None:

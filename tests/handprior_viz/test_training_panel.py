@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from handprior_viz import TrainingPanel, jobs
+from training.config import resolve
 from training.run_folder import RunFolder
 
 
@@ -67,6 +68,18 @@ def test_pressing_start_starts_what_is_chosen(panel: TrainingPanel, monkeypatch:
     panel._button.click()
     assert panel._starting.settle(20)
     assert started == [("hand_vae", {"max_epochs": 7}), (["gaussian", "hand_vae"], {"max_epochs": 7})]
+
+
+def test_priors_keep_the_epochs_of_their_own_presets(panel: TrainingPanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    monkeypatch.setattr(jobs, "start_all", lambda what, store, **options: started.append((what, options["overrides"])))
+    panel._priors["global_flow"].value = True
+    assert panel._epochs.value == resolve("hand_vae", "fast").max_epochs  # the longest of the two
+    panel._button.click()
+    assert panel._starting.settle(20)
+    assert started == [(["global_flow", "hand_vae"], {})]
+    panel._priors["hand_vae"].value = False
+    assert panel._epochs.value == resolve("global_flow", "fast").max_epochs
 
 
 def test_with_nothing_chosen_the_button_says_why_it_is_off(panel: TrainingPanel) -> None:

@@ -51,7 +51,7 @@ class HandVAESO3(VariationalPrior):
     has it. Decoded numbers are in spreads of the joint about the rotation of the mean pose.
 
     The encoder sees standardised rotation vectors, as the Hand VAE's does: the first two columns of each matrix in
-    their place, twice as many numbers, were within 0.3 nats on sign words and 1.6 nats worse on an unseen person.
+    their place, twice as many numbers, did no better in short trials.
 
     A joint of which some columns never move has no rotations of its own: its other columns get the normal likelihood
     of the Hand VAE, in axis-angle.
