@@ -8,6 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, Shaped
 
+from data_tools.pose_layout import HANDS_COLUMNS, HANDS_DIM, POSE_DIM
+
 HandMean = Literal["incl", "rel", "unknown"]
 """Whether the mean hand is inside the hand values (``incl``), has to be added (``rel``), or nobody said."""
 
@@ -23,7 +25,8 @@ class PoseSequence:
         dataset: Name of the source, e.g. ``GRAB``.
         name: Name of this sequence, unique inside its dataset.
         path: File it was read from.
-        poses: (frames, 165) axis-angle in radians, SMPL-X order; parts the file lacks are zero.
+        poses: (frames, 165) axis-angle in radians, SMPL-X order; parts the file lacks are zero. (frames, 90), the last
+            columns of these, where the hands alone were asked for.
         frame_index: (frames,) number of each frame in the file, ascending.
         hand_mean: Mean-hand convention of the two hands.
         has_body: Whether the file holds a body pose, or hands only.
@@ -41,7 +44,7 @@ class PoseSequence:
     dataset: str
     name: str
     path: str
-    poses: Float32[np.ndarray, "frames 165"]
+    poses: Float32[np.ndarray, "frames columns"]
     frame_index: Int64[np.ndarray, "frames"]
     hand_mean: HandMean = "unknown"
     has_body: bool = True
@@ -54,8 +57,8 @@ class PoseSequence:
     recording: Shaped[np.ndarray, "frames"] | None = None
 
     def __post_init__(self) -> None:
-        if self.poses.ndim != 2 or self.poses.shape[1] != 165:
-            raise ValueError(f"{self.path}: poses must be (frames, 165), got {self.poses.shape}")
+        if self.poses.ndim != 2 or self.poses.shape[1] not in (POSE_DIM, HANDS_DIM):
+            raise ValueError(f"{self.path}: poses must be (frames, 165) or (frames, 90), got {self.poses.shape}")
         if self.hand_mean not in get_args(HandMean):
             raise ValueError(f"{self.path}: hand_mean must be one of {get_args(HandMean)}, got {self.hand_mean!r}")
         for field in ("frame_index", "left_valid", "right_valid", "image_id", "clock", "recording"):
@@ -65,3 +68,8 @@ class PoseSequence:
 
     def __len__(self) -> int:
         return len(self.poses)
+
+    @property
+    def hands(self) -> Float32[np.ndarray, "frames 90"]:
+        """Both hands, left first: a view of ``poses``."""
+        return self.poses if self.poses.shape[1] == HANDS_DIM else self.poses[:, HANDS_COLUMNS]

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from data_tools.dataset_notes import FILE_NAME, DatasetNotes
 from data_tools.hand_mean import to_model_pose
-from data_tools.pose_layout import HAND_DIM, HANDS_COLUMNS
+from data_tools.pose_layout import HAND_DIM
 from data_tools.readers import reader_for
 from data_tools.readers.reader import join
 
@@ -75,8 +75,8 @@ def read_poses(path: str | Path, hands_mean: Float[np.ndarray, "90"] | None = No
     with np.load(path) as own:
         if "flat_hand_mean" in own and "synthetic" in own:
             convention, synthetic = "incl", bool(own["synthetic"])
-    whole = np.isfinite(sequence.poses[:, HANDS_COLUMNS]).all(axis=1)
+    whole = np.isfinite(sequence.hands).all(axis=1)
     if not whole.any():
         raise ValueError(f"{path}: every frame looked at holds NaN; there is nothing to draw")
     mean = hands_mean if notes.hands_mean is None else np.array(notes.hands_mean)
-    return DrawnPoses(to_model_pose(sequence.poses[whole], convention, mean)[:, HANDS_COLUMNS], synthetic)
+    return DrawnPoses(to_model_pose(sequence.hands[whole], convention, mean), synthetic)

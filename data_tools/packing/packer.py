@@ -65,8 +65,7 @@ class Packing:
         self.data = data.parent if data.is_file() else data
         self.pose = pose
         self.hands_mean = hands_mean
-        self.columns = slice(0, POSE_DIM) if pose == "full" else HANDS_COLUMNS
-        self.kept = COLUMNS["right_hand_pose"] if pose == "hand" else self.columns
+        self.kept = {"full": slice(0, POSE_DIM), "hands": HANDS_COLUMNS, "hand": COLUMNS["right_hand_pose"]}[pose]
         self.dim = self.kept.stop - self.kept.start
         self.rows_per_frame = 2 if pose == "hand" else 1
         self.train = slice(*(chosen.splits.get("train") or next(iter(chosen.splits.values()))))
@@ -207,7 +206,7 @@ class Packing:
     def _convert(self, span: PoseSequence, rows: slice, convention: Any) -> Float32[np.ndarray, "frames columns"]:
         if self.pose == "full" and not span.has_body:
             raise UnreadableFile(Path(span.path), "has no body pose; pack the hands only, or leave its dataset out")
-        poses = np.ascontiguousarray(span.poses[rows, self.columns])
+        poses = np.ascontiguousarray(span.poses[rows])
         block = to_model_pose(poses, convention, self.hands_mean)
         if not np.isfinite(block.sum()):
             raise UnreadableFile(Path(span.path), "holds NaN in chosen frames: it has changed since it was scanned")

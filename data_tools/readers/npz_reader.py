@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
-from data_tools.pose_layout import HANDS_COLUMNS, POSE_DIM
+from data_tools.pose_layout import HANDS_COLUMNS, HANDS_DIM, POSE_DIM
 from data_tools.readers.container import container_of
 from data_tools.readers.npz_members import Member, RowStream, list_members, read_small
 from data_tools.readers.reader import CHUNK_FRAMES, Reader, UnreadableFile
@@ -23,11 +23,20 @@ _PICK_FRAMES = 4_096
 
 @dataclass(frozen=True)
 class Part:
-    """Columns of one array that go to columns of the 165-D pose."""
+    """Columns of one array that go to columns of the pose."""
 
     member: Member
     source: slice
     target: slice
+
+    def within(self, columns: slice) -> Part | None:
+        """What of this part goes to these columns of the 165-D pose, counted from the first of them."""
+        start, stop, _ = self.target.indices(POSE_DIM)
+        low, high = max(start, columns.start), min(stop, columns.stop)
+        if low >= high:
+            return None
+        first = (self.source.start or 0) + low - start
+        return Part(self.member, slice(first, first + high - low), slice(low - columns.start, high - columns.start))
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Layout:
         has_body: Whether a body pose is among the parts.
         fps: Frames per second, where the file says so.
         image_id: The array that names each frame's picture, where present.
+        dim: Columns of the pose: 165, or 90 for the hands alone.
     """
 
     parts: tuple[Part, ...]
@@ -47,10 +57,16 @@ class Layout:
     has_body: bool
     fps: float | None = None
     image_id: Member | None = None
+    dim: int = POSE_DIM
 
     @property
     def frames(self) -> int:
         return self.parts[0].member.shape[0]
+
+    def of_hands(self) -> Layout:
+        """The hands alone."""
+        parts = (part.within(HANDS_COLUMNS) for part in self.parts)
+        return replace(self, parts=tuple(part for part in parts if part is not None), dim=HANDS_DIM)
 
 
 class NpzReader(Reader):
@@ -94,11 +110,9 @@ class NpzReader(Reader):
         self, path: Path, frames: Int64[np.ndarray, "picked"], *, root: Path | None = None, hands_only: bool = False
     ) -> Iterator[PoseSequence]:
         layout = self._checked_layout(path)
-        if hands_only:
-            hands = (part for part in layout.parts if part.target.indices(POSE_DIM)[1] > HANDS_COLUMNS.start)
-            layout = replace(layout, parts=tuple(hands))
         if len(frames) and (frames[0] < 0 or frames[-1] >= layout.frames or (np.diff(frames) < 0).any()):
             raise ValueError(f"{path}: frames to pick must ascend within its {layout.frames} frames")
+        layout = layout.of_hands() if hands_only else layout
         low = position = 0
         with ExitStack() as stack:
             streams = _open_streams(stack, layout)
@@ -211,10 +225,19 @@ def _read(streams: dict[str, RowStream], count: int) -> dict[str, np.ndarray]:
 
 def _assemble(
     layout: Layout, arrays: dict[str, Float[np.ndarray, "frames ..."]], rows: np.ndarray | slice, count: int
-) -> Float32[np.ndarray, "count 165"]:
-    poses = np.zeros((count, POSE_DIM), np.float32)
+) -> Float32[np.ndarray, "count columns"]:
+    filled = sum(len(range(*part.target.indices(layout.dim))) for part in layout.parts)
+    poses = (np.empty if filled == layout.dim else np.zeros)((count, layout.dim), np.float32)
     with np.errstate(over="ignore"):  # a float64 too large for float32 becomes inf, which the audit reports
         for part in layout.parts:
-            values = arrays[part.member.name]
-            poses[:, part.target] = values.reshape(len(values), -1)[:, part.source][rows]
+            values = _rows(arrays[part.member.name], rows)
+            poses[:, part.target] = values.reshape(len(values), -1)[:, part.source]
     return poses
+
+
+def _rows(values: Float[np.ndarray, "frames ..."], rows: np.ndarray | slice) -> Float[np.ndarray, "rows ..."]:
+    if isinstance(rows, slice) or not values.flags.c_contiguous:
+        return values[rows]
+    # Whole rows are copied, as bytes: an array in a zip lies at any address, and numpy would align all of it first.
+    content = values.reshape(len(values), -1).view(np.uint8)
+    return content.take(rows, axis=0).view(values.dtype).reshape(len(rows), *values.shape[1:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -145,13 +145,14 @@ class Reader(ABC):
             path: The file.
             frames: Frame numbers in ascending order; repeated ones come back repeated.
             root: As for :meth:`chunks`.
-            hands_only: The caller wants the hands; a reader may leave the other columns zero, and read less.
+            hands_only: Give poses of 90 columns, the hands, and read no more than they need.
         """
         for chunk in self.chunks(path, root=root):
             first, last = int(chunk.frame_index[0]), int(chunk.frame_index[-1])
             low, high = np.searchsorted(frames, [first, last + 1])
             if high > low:
-                yield take(chunk, np.searchsorted(chunk.frame_index, frames[low:high]))
+                chosen = replace(chunk, poses=chunk.hands) if hands_only else chunk
+                yield take(chosen, np.searchsorted(chunk.frame_index, frames[low:high]))
 
     def place(self, path: Path, root: Path) -> Place:
         """Name the dataset, sequence and subject of a file from where it lies below ``root``."""
