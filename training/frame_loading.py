@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import torch
@@ -41,33 +42,93 @@ def prepared_frames(
     Raises:
         ValueError: The split is empty or holds a value that is not a number.
     """
+    if at_most is None or len(store.split(split)) <= at_most:
+        return ArrivingFrames(store, split, prepare).all()
     poses = store.split(split)
-    count = len(poses)
-    if count == 0:
-        raise ValueError(f"the {split} split of {store.path} is empty: give it a share in the mix and pack again")
-    if at_most is not None and count > at_most:
-        poses = poses[evenly(count, at_most)]
-        return _checked(prepare(torch.from_numpy(poses)), store, split)
-    beginning = _read(store, split, 0, torch.empty(min(CHUNK_FRAMES, count), store.dim))
-    first = _checked(prepare(beginning), store, split)
-    frames = torch.empty((count, *first.shape[1:]), dtype=first.dtype)
-    frames[: len(first)] = first
-    in_place = frames.shape == poses.shape and frames.dtype == torch.float32
-    starts = iter(range(CHUNK_FRAMES, count, CHUNK_FRAMES))
+    return _checked(prepare(torch.from_numpy(poses[evenly(len(poses), at_most)])), store, split)
 
-    def fill() -> None:
-        beside = torch.empty(0 if in_place else CHUNK_FRAMES, store.dim)
-        for start in starts:  # each start goes to one of the threads
-            room = frames[start : start + CHUNK_FRAMES]
-            ready = prepare(_read(store, split, start, room if in_place else beside[: len(room)]))
-            if _checked(ready, store, split).data_ptr() != room.data_ptr():
-                room.copy_(ready)
 
-    # One thread of torch's in each of ours: on so little work its threads wait for each other most of the time.
-    with _one_thread_each(), ThreadPoolExecutor(max_workers=_WORKERS) as pool:
-        for job in [pool.submit(fill) for _ in range(_WORKERS)]:
+class ArrivingFrames:
+    """Frames of a split on their way into memory.
+
+    The first batch does not wait until the last frame has been read: it is fetched by itself, and while it is worked
+    on, threads read and prepare all frames into one tensor, piece by piece. Who wants more then waits for them. There
+    is never a second copy.
+
+    Args:
+        store: A packed store.
+        split: ``train``, ``val`` or ``test``.
+        prepare: Turns poses (frames, dim) into what is wanted of them; called in several threads.
+
+    Raises:
+        ValueError: The split is empty, or one of its first frames holds a value that is not a number.
+    """
+
+    def __init__(self, store: PoseStore, split: str, prepare: Prepare) -> None:
+        self._store, self._split, self._prepare = store, split, prepare
+        count = len(store.split(split))
+        if count == 0:
+            raise ValueError(f"the {split} split of {store.path} is empty: give it a share in the mix and pack again")
+        first = self._ready(torch.empty(min(CHUNK_FRAMES, count), store.dim), 0)
+        self._frames = torch.empty((count, *first.shape[1:]), dtype=first.dtype)
+        self._frames[: len(first)] = first
+        self._in_place = self._frames.shape == (count, store.dim) and first.dtype == torch.float32
+        self._starts = iter(range(CHUNK_FRAMES, count, CHUNK_FRAMES))
+        self._jobs: list[Future[None]] | None = None if count > CHUNK_FRAMES else []
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def all(self) -> Float[Tensor, "frames columns"]:
+        """All frames, when they are there.
+
+        Raises:
+            ValueError: One holds a value that is not a number, or the store has become shorter.
+        """
+        self._jobs = self._begin() if self._jobs is None else self._jobs
+        for job in self._jobs:
             job.result()
-    return frames
+        return self._frames
+
+    def rows(self, index: Int64[Tensor, "rows"]) -> Float[Tensor, "rows columns"]:
+        """Some of the frames, by their places in the split; see :meth:`all` for errors."""
+        if self._jobs is not None:
+            return self.all().index_select(0, index)
+        room = torch.empty(len(index), self._store.dim)
+        with _rows_of(self._store, self._split) as (file, offset):
+            for row, place in zip(room.numpy(), index.tolist(), strict=True):
+                _fill(file, row, offset + place * room[0].nbytes)
+        self._jobs = self._begin()
+        return _checked(self._prepare(room), self._store, self._split)
+
+    def _begin(self) -> list[Future[None]]:
+        """Start the threads that fill the frames."""
+        begun = threading.Barrier(_WORKERS + 1)
+
+        def fill() -> None:
+            # One thread of torch's in each of ours: on so little work its threads wait for each other most of the time.
+            torch.set_num_threads(1)
+            begun.wait()
+            beside = torch.empty(0 if self._in_place else CHUNK_FRAMES, self._store.dim)
+            for start in self._starts:  # each start goes to one of the threads
+                room = self._frames[start : start + CHUNK_FRAMES]
+                ready = self._ready(room if self._in_place else beside[: len(room)], start)
+                if ready.data_ptr() != room.data_ptr():
+                    room.copy_(ready)
+
+        threads = torch.get_num_threads()
+        pool = ThreadPoolExecutor(max_workers=_WORKERS)
+        jobs = [pool.submit(fill) for _ in range(_WORKERS)]
+        begun.wait()
+        torch.set_num_threads(threads)  # torch keeps the last number set, in whichever thread, for all threads to come
+        pool.shutdown(wait=False)
+        return jobs
+
+    def _ready(self, room: Float32[Tensor, "chunk dim"], start: int) -> Float[Tensor, "chunk columns"]:
+        """Consecutive frames, read into ``room`` and prepared."""
+        with _rows_of(self._store, self._split) as (file, offset):
+            _fill(file, room.numpy(), offset + start * room[0].nbytes)
+        return _checked(self._prepare(room), self._store, self._split)
 
 
 def evenly(count: int, at_most: int | None) -> Int64[np.ndarray, "taken"]:
@@ -96,24 +157,17 @@ def standardise_(
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _read(store: PoseStore, split: str, start: int, room: Float32[Tensor, "chunk dim"]) -> Float32[Tensor, "chunk dim"]:
-    """Read consecutive rows of a split; pages of a map would count as this process's memory."""
+def _rows_of(store: PoseStore, split: str) -> Iterator[tuple[BinaryIO, int]]:
+    """The file of a store's poses, and where a split begins in it; pages of a map would count as this process's."""
     poses = store.poses
-    row = store.about["splits"][split][0] + start
-    with Path(poses.filename).open("rb") as file:  # type: ignore[attr-defined]
-        file.seek(poses.offset + row * store.dim * poses.itemsize)  # type: ignore[attr-defined]
-        if file.readinto(room.numpy().data) != room.nbytes:
-            raise ValueError(f"{file.name}: has become shorter since it was opened; pack again")
-    return room
+    with Path(poses.filename).open("rb", buffering=0) as file:  # type: ignore[attr-defined]
+        yield file, poses.offset + store.about["splits"][split][0] * store.dim * poses.itemsize  # type: ignore[attr-defined]
+
+
+def _fill(file: BinaryIO, room: Float32[np.ndarray, "..."], offset: int) -> None:
+    file.seek(offset)
+    if file.readinto(room.data) != room.nbytes:  # type: ignore[attr-defined]
+        raise ValueError(f"{file.name}: has become shorter since it was opened; pack again")
 
 
 def _checked(frames: Float[Tensor, "frames columns"], store: PoseStore, split: str) -> Float[Tensor, "frames columns"]:

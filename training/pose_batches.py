@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
-from training.frame_loading import standardise_
+from training.frame_loading import ArrivingFrames, standardise_
 from training.read_ahead import ReadAhead
 
 Make = Callable[[Tensor, Tensor], Any]
@@ -109,20 +109,26 @@ class FrameBatches(PoseBatches):
     """Batches of frames that lie in memory, on whichever device; shuffled over the whole split.
 
     Args:
-        frames: (frames, columns) prepared poses.
+        frames: (frames, columns) prepared poses, which may still be on their way into memory.
         batch_size: Largest batch.
         **options: As for :class:`PoseBatches`.
     """
 
-    def __init__(self, frames: Float[Tensor, "frames columns"], batch_size: int, **options: Any) -> None:
+    def __init__(
+        self, frames: Float[Tensor, "frames columns"] | ArrivingFrames, batch_size: int, **options: Any
+    ) -> None:
         super().__init__(len(frames), batch_size, **options)
         self.frames = frames
 
     def _gathered(self, skip: int) -> Iterator[tuple[Tensor, Tensor]]:
         order = self._permutation(self.count)[: self.share * self.world][self.rank :: self.world]
-        order = order.to(self.frames.device)
+        if isinstance(self.frames, Tensor):
+            order = order.to(self.frames.device)
         for index in order.tensor_split(max(len(self), 1))[skip:]:
-            yield self.frames.index_select(0, index), index
+            yield self._rows(index), index
+
+    def _rows(self, index: Int64[Tensor, "batch"]) -> Float[Tensor, "batch columns"]:
+        return self.frames.index_select(0, index) if isinstance(self.frames, Tensor) else self.frames.rows(index)
 
 
 class MappedBatches(PoseBatches):

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from data_tools.pose_layout import HANDS_COLUMNS
-from training.frame_loading import prepared_frames, standardise_
+from training.frame_loading import ArrivingFrames, standardise_
 from training.pose_batches import PoseBatches
 from training.split_stores import store_of
 
@@ -121,14 +121,16 @@ class SplitsDataModule(PoseDataModule):
     def _train_moments(self) -> tuple[Float[Tensor, "columns"], Float[Tensor, "columns"]]:
         return torch.from_numpy(self.store.mean[self._columns]), torch.from_numpy(self.store.std[self._columns])
 
-    def _frames(self, split: str, *, standardize: bool) -> Float[Tensor, "frames columns"]:
-        """The wanted columns of a split, on the trainer's GPU if it has room."""
+    def _frames(self, split: str, *, standardize: bool) -> Float[Tensor, "frames columns"] | ArrivingFrames:
+        """The wanted columns of a split, on the trainer's GPU if it has room, else on their way into memory."""
 
         def prepare(poses: Float[Tensor, "chunk dim"]) -> Float[Tensor, "chunk columns"]:
             wanted = poses[:, self._columns]
             return standardise_(wanted, self.mean, self.std) if standardize else wanted
 
-        return on_device(prepared_frames(self.store, split, prepare), self.trainer)
+        frames = ArrivingFrames(self.store, split, prepare)
+        with_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+        return on_device(frames.all(), self.trainer) if with_gpu else frames
 
     def _origins(self, split: str) -> Callable[[Int64[Tensor, "batch"]], dict[str, Any]]:
         """What says of each frame of a split where it is from."""

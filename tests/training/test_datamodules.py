@@ -22,7 +22,7 @@ from training.datamodules import (
     HandVAEDataModule,
     PriorDataModule,
 )
-from training.frame_loading import prepared_frames, standardise_
+from training.frame_loading import ArrivingFrames, prepared_frames, standardise_
 
 Modules = Callable[[], pl.LightningDataModule]
 
@@ -69,6 +69,34 @@ def test_frames_are_read_in_pieces_and_stay_in_order(
     for split in store.splits:
         frames = prepared_frames(store, split, lambda poses: poses[:, columns].mul_(2))
         np.testing.assert_array_equal(frames, 2 * store.split(split)[:, columns])
+
+
+def test_frames_can_be_had_before_all_are_in_memory(demo_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are fetched by themselves, and are the same as those that come from memory later."""
+    monkeypatch.setattr(frame_loading, "CHUNK_FRAMES", 37)
+    store = PoseStore(demo_store)
+    index = torch.tensor([500, 3, 3, 299])
+    expected, threads = 2 * torch.from_numpy(store.split("train")[index.numpy()]), torch.get_num_threads()
+    arriving = ArrivingFrames(store, "train", lambda poses: poses.mul_(2))
+    assert len(arriving) == len(store.split("train"))
+    assert torch.equal(arriving.rows(index), expected)
+    assert torch.equal(arriving.rows(index), expected)
+    assert torch.equal(arriving.all()[index], expected)
+    assert torch.get_num_threads() == threads
+
+
+def test_a_frame_that_is_no_number_stops_whoever_waits_for_it(
+    demo_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame_loading, "CHUNK_FRAMES", 37)
+    broken = shutil.copytree(demo_store, tmp_path / "store")
+    poses = np.load(broken / "poses.npy", mmap_mode="r+")
+    poses[PoseStore(broken).about["splits"]["train"][0] + 500, 3] = np.nan
+    poses.flush()
+    arriving = ArrivingFrames(PoseStore(broken), "train", lambda poses: poses)
+    assert torch.isfinite(arriving.rows(torch.arange(5))).all()
+    with pytest.raises(ValueError, match=r"train split of .* holds a pose that is not a number"):
+        arriving.rows(torch.arange(5))
 
 
 def test_a_store_that_became_shorter_is_named(demo_store: Path, tmp_path: Path) -> None:
