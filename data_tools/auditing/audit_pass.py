@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, str], None]
 
-VERSION = 2
+VERSION = 3
 """Part of every stamp; raise it when a change of the measures makes old results wrong."""
 
 SAMPLE = 4_096

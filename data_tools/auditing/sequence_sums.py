@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
 import polars as pl
+import xxhash
 from jaxtyping import Float32, Int64
 
 from data_tools.auditing.joint_limits import WITH_LIMIT
@@ -19,7 +19,6 @@ from data_tools.scanning.sequence_tally import joined, listed, runs_of
 
 SUMS = ("alive", "steps", "turned", "bends", "bent", "measured", "out_of_limit", "out_of_range", "beyond_pi")
 
-_HASH_BYTES = 12
 _HASHED = 16  # one frame of so many
 _ROUNDING = np.float32(1e4)  # a hash of values in steps of 1e-4 rad: 0.0 and -0.0 are one
 
@@ -37,7 +36,7 @@ class SequenceSums:
         self._frozen: dict[str, list[np.ndarray]] = {side: [np.zeros((0, 3), np.int64)] for side in SIDES}
         self._digests = [("", "")] * len(starts)
         self._open: int | None = None  # the sequence whose hashes go on
-        self._own, self._mirrored = hashlib.blake2b(), hashlib.blake2b()
+        self._own, self._mirrored = xxhash.xxh3_128(), xxhash.xxh3_128()
 
     def add_motion(self, frames: LiveFrames, measured: Measured | None) -> None:
         """Take in live frames; without ``measured`` (no mean hand known) only their motion."""
@@ -86,7 +85,7 @@ class SequenceSums:
             if self._open != number:
                 self._close()
                 self._open = number
-                self._own, self._mirrored = (hashlib.blake2b(digest_size=_HASH_BYTES) for _ in range(2))
+                self._own, self._mirrored = xxhash.xxh3_128(), xxhash.xxh3_128()
             self._own.update(own[start:stop].data)
             self._mirrored.update(mirrored[start:stop].data)
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import xxhash
 from jaxtyping import Float, Float32, Int64
 
 from data_tools.hand_mean import to_model_pose
 from data_tools.packing.chosen_frames import ChosenFrames, Source
-from data_tools.packing.journal import HASH_BYTES, Finished, Journal, hash_of
+from data_tools.packing.journal import Finished, Journal, hash_of
 from data_tools.packing.moments import Moments
 from data_tools.packing.row_file import RowFile, in_order, neighbours
 from data_tools.packing.row_table import IdFile, write_rows
@@ -162,7 +163,7 @@ class Packing:
         if reader.frames(place) <= source.frames[-1]:
             raise UnreadableFile(place, f"ends before frame {source.frames[-1]}: it has changed since it was scanned")
         convention = self.chosen.about["files"][source.path][1]
-        digest, done, moments = hashlib.sha256(), 0, Moments.none(self.dim)
+        digest, done, moments = xxhash.xxh3_128(), 0, Moments.none(self.dim)
         ids = self._id_file(source)
         ids.clear()
         for span in reader.pick(place, source.frames, hands_only=self.pose != "full"):
@@ -178,7 +179,7 @@ class Packing:
             self._count(len(span), source.path)
         if done != len(source.rows):
             raise UnreadableFile(place, f"gave {done} of {len(source.rows)} chosen frames: it has changed")
-        self._journal.write(source.number, Finished(stamp, digest.digest()[:HASH_BYTES], ids.digest(), moments))
+        self._journal.write(source.number, Finished(stamp, digest.digest(), ids.digest(), moments))
 
     def _write(
         self, block: Float32[np.ndarray, "frames columns"], frames: Int64[np.ndarray, "frames"], moments: Moments
@@ -197,11 +198,11 @@ class Packing:
         """Tell whether the rows of a file that was done before are what was written."""
         if self._id_file(source).digest() != finished.ids_digest:
             return False
-        digest = hashlib.sha256()
+        digest = xxhash.xxh3_128()
         for low in range(0, len(source.rows), _BLOCK_ROWS):
             for start, stop in neighbours(source.rows[low : low + _BLOCK_ROWS]):
                 digest.update(self._poses.read(start * self.rows_per_frame, stop * self.rows_per_frame))
-        return digest.digest()[: len(finished.digest)] == finished.digest
+        return digest.digest() == finished.digest
 
     def _convert(self, span: PoseSequence, rows: slice, convention: Any) -> Float32[np.ndarray, "frames columns"]:
         if self.pose == "full" and not span.has_body:

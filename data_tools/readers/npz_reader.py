@@ -63,6 +63,17 @@ class Layout:
     def frames(self) -> int:
         return self.parts[0].member.shape[0]
 
+    @property
+    def unfilled(self) -> Iterator[slice]:
+        """Columns of the pose that no part fills."""
+        at = 0
+        for start, stop, _ in sorted(part.target.indices(self.dim) for part in self.parts):
+            if start > at:
+                yield slice(at, start)
+            at = max(at, stop)
+        if at < self.dim:
+            yield slice(at, self.dim)
+
     def of_hands(self) -> Layout:
         """The hands alone."""
         parts = (part.within(HANDS_COLUMNS) for part in self.parts)
@@ -226,8 +237,9 @@ def _read(streams: dict[str, RowStream], count: int) -> dict[str, np.ndarray]:
 def _assemble(
     layout: Layout, arrays: dict[str, Float[np.ndarray, "frames ..."]], rows: np.ndarray | slice, count: int
 ) -> Float32[np.ndarray, "count columns"]:
-    filled = sum(len(range(*part.target.indices(layout.dim))) for part in layout.parts)
-    poses = (np.empty if filled == layout.dim else np.zeros)((count, layout.dim), np.float32)
+    poses = np.empty((count, layout.dim), np.float32)
+    for columns in layout.unfilled:
+        poses[:, columns] = 0
     with np.errstate(over="ignore"):  # a float64 too large for float32 becomes inf, which the audit reports
         for part in layout.parts:
             values = _rows(arrays[part.member.name], rows)

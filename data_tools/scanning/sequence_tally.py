@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import xxhash
 from jaxtyping import Bool, Float32, Int64
 
 from data_tools.scanning.dead_hands import DEADLY, REPORTED, SIDES
@@ -16,8 +16,6 @@ CONSTANT_FRAMES = 5
 
 FAULT_COUNTS = (*DEADLY, *REPORTED)
 _COUNTED = (*FAULT_COUNTS, "live_left", "live_right", "usable", "moves_left", "moves_right")
-
-_HASH_BYTES = 12
 
 
 class SequenceTally:
@@ -66,7 +64,7 @@ class SequenceTally:
         for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
             if self._hash is None or is_new or start > 0:
                 self._close_hash()
-                self._hash = hashlib.blake2b(digest_size=_HASH_BYTES)
+                self._hash = xxhash.xxh3_128()
             self._hash.update(hands[start:stop])
 
     def _close_hash(self) -> None:
