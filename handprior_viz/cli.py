@@ -147,6 +147,14 @@ def _add_using(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--frames", type=int, default=20_000, metavar="N", help="score at most so many of them (default: 20000)"
     )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=50_000,
+        metavar="N",
+        help="draw so many poses from each prior, for the scores of drawn poses; fewer are quicker and less sure "
+        "(default: 50000)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the drawn poses (default: 0)")
     parser = add("sample", "draw poses from a trained prior")
     parser.add_argument("run", metavar="RUN", help="folder of the run")

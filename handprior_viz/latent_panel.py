@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from html import escape
 from pathlib import Path
 
 import ipywidgets as W
@@ -15,6 +14,7 @@ from jaxtyping import Float
 from data_tools.hand_model import HandModel
 from data_tools.pose_layout import hands_of
 from data_tools.store import PoseStore
+from handprior_viz.explored import Explored
 from handprior_viz.explorer_controls import AxisSliders, WalkBar
 from handprior_viz.explorer_state import Blend, ExplorerState, Latent, Pin
 from handprior_viz.hand_view import HandView
@@ -22,7 +22,6 @@ from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.pacing import Every, LatestWins
 from handprior_viz.panel import Panel, button, column, row, set_enabled
 from handprior_viz.standing import Standing
-from training.checkpoints import load_prior
 from training.latent_axes import LatentAxis, name_axes
 from training.prior import Prior
 from training.run_folder import RunFolder
@@ -75,18 +74,16 @@ class LatentExplorer(Panel):
         self._random = np.random.default_rng()
         self._player: Every | None = None
         self._ghost: Latent | None = None
-        self.run = None if isinstance(prior, Prior) else _run_of(prior)
-        self._seen = _kept_at(self.run)
-        found = prior if isinstance(prior, Prior) else _first_prior(prior, self.run)
-        self.store = _store_of(store, self.run, found)
+        self._explored = Explored(prior, store)
+        self.run, self.store = self._explored.run, self._explored.store
         super().__init__()
-        self.view = HandView(model, height=430, synthetic=bool(self.store and self.store.synthetic))
+        self.view = HandView(model, height=430, synthetic=self._explored.synthetic)
         self._build()
         self._drawing = LatestWins(self._draw, on_error=self.tell, name="explorer-draw")
         self.ends_with(self.view, self._drawing, *([self._standing] if self._standing else []), _Calling(self.pause))
-        if found is not None:
-            self._adopt(found)
-        if self.run is not None and self.run.is_alive():
+        if self._explored.first is not None:
+            self._adopt(self._explored.first)
+        if self._explored.still_trains:
             self._following = Every(FOLLOW_SECONDS, self._follow, name="explorer-follow")
             self.ends_with(self._following)
 
@@ -150,14 +147,8 @@ class LatentExplorer(Panel):
         Raises:
             ValueError: There is no store to take it from.
         """
-        if self.store is None:
-            raise ValueError("a real frame needs a store: LatentExplorer(prior, store=...)")
-        split = "test" if "test" in self.store.splits and len(self.store.split("test")) else self.store.splits[0]
-        random = self._random if seed is None else np.random.default_rng(seed)
-        frame = int(random.integers(len(self.store.split(split))))
-        self.show_pose(self.store.split(split)[frame])
-        about = self.store.split_rows(split).row(frame, named=True)
-        said = f"{about['dataset']}, {about['sequence']}, frame {about['frame']:,}"
+        pose, said = self._explored.held_out_frame(self._random if seed is None else np.random.default_rng(seed))
+        self.show_pose(pose)
         self.say(f"A held-out frame as the prior sees it: {said}.")
 
     def reset(self) -> None:
@@ -216,7 +207,7 @@ class LatentExplorer(Panel):
     # Widgets ------------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self._sentence = LiveMarkup(self._words())
+        self._sentence = LiveMarkup(self._explored.sentence(None))
         self._standing = Standing(self.store, on_error=self.tell) if self.store is not None else None
         self._axes = AxisSliders(self._on_axis)
         self._walk = WalkBar(
@@ -232,19 +223,6 @@ class LatentExplorer(Panel):
         middle = row(left, right, classes=["hp-explorer"])
         below = [self._standing.menus, self._standing.strips] if self._standing else [LiveMarkup(_NO_STORE)]
         self.arrange(self._sentence, middle, *below)
-
-    def _words(self) -> str:
-        synthetic = " · synthetic data" if self.store and self.store.synthetic else ""
-        if self.prior is None:
-            about = f"of {escape(self.run.name)}{synthetic}" if self.run else ""
-            return f'<p class="hp-sentence">Explore: waiting for the first checkpoint <small>{about}</small></p>'
-        among = f" · {len(self.store.datasets)} datasets" if self.store else ""
-        named = f" · {escape(self.run.name)}" if self.run else ""
-        still = " · still training, better checkpoints are taken over" if self.run and self.run.is_alive() else ""
-        return (
-            f'<p class="hp-sentence">Explore: {escape(self.prior.title)} <small>{self.prior.latent_dim} latent axes'
-            f"{among}{named}{synthetic}{still}</small></p>"
-        )
 
     def _toolbar(self) -> W.Widget:
         self._undo = button("Undo", "Take the last step back", self.undo, icon="undo")
@@ -331,15 +309,15 @@ class LatentExplorer(Panel):
         """Take over a better checkpoint if there is one; False when the training has ended."""
         assert self.run is not None
         alive = self.run.is_alive()
-        kept = _kept_at(self.run)
-        if kept is not None and kept != self._seen:
-            self._seen = kept
-            with self.telling():
-                self._adopt(load_prior(self.run))
-        elif not alive and self.prior is None:
-            self.say(f"Run {self.run.name} ended without a checkpoint: {self.run.status().get('message', '')}", "error")
+        with self.telling():
+            better = self._explored.better()
+            if better is not None:
+                self._adopt(better)
+            elif not alive and self.prior is None:
+                told = self.run.status().get("message", "")
+                self.say(f"Run {self.run.name} ended without a checkpoint: {told}", "error")
         if not alive:
-            self._sentence.markup = self._words()
+            self._sentence.markup = self._explored.sentence(self.prior)
         return alive
 
     def _adopt(self, prior: Prior) -> None:
@@ -349,7 +327,7 @@ class LatentExplorer(Panel):
         with self._lock:
             self.prior, self.axes, self._ghost = prior, axes, None
             self._state = self._state or ExplorerState.start(prior.latent_dim)
-            self._sentence.markup = self._words()
+            self._sentence.markup = self._explored.sentence(self.prior)
             self._axes.use(axes, self._state.latent)
             self._show(self._state)
             asked, self._asked = self._asked, []
@@ -368,32 +346,3 @@ class _Calling:
 
 
 _NO_STORE = '<div class="hp-empty">Give a store to see where the pose stands: LatentExplorer(prior, store="…").</div>'
-
-
-def _run_of(prior: RunFolder | str | Path) -> RunFolder | None:
-    path = prior.path if isinstance(prior, RunFolder) else Path(prior)
-    return RunFolder.open(path) if path.is_dir() else None
-
-
-def _kept_at(run: RunFolder | None) -> int | None:
-    """When the run last kept a prior, nanoseconds since the epoch."""
-    return run.prior_file.stat().st_mtime_ns if run is not None and run.prior_file.exists() else None
-
-
-def _first_prior(prior: RunFolder | str | Path, run: RunFolder | None) -> Prior | None:
-    """The prior that a run has by now; None if it trains and has kept none yet."""
-    if run is not None and run.is_alive() and not run.prior_file.exists():
-        return None
-    return load_prior(prior)
-
-
-def _store_of(store: PoseStore | str | Path | None, run: RunFolder | None, prior: Prior | None) -> PoseStore | None:
-    if store is None:
-        named = run.status().get("store") if run else None
-        store = named if named and (Path(named) / "store.json").exists() else None
-    if store is None:
-        return None
-    opened = store if isinstance(store, PoseStore) else PoseStore(store)
-    if prior is not None and opened.dim != prior.dim:
-        raise ValueError(f"the poses of {opened.path} have {opened.dim} columns, those of the prior have {prior.dim}")
-    return opened

@@ -31,8 +31,9 @@ SHAPES_CHECKED = """
     handprior_viz.backdrop handprior_viz.joint_angles handprior_viz.lighting handprior_viz.occlusion
     handprior_viz.smooth_mesh handprior_viz.soft_raster
     training.consolidated_splits training.flow_layers training.frame_loading training.metrics training.joint_tree
-    training.k_means training.looks training.pose_batches training.prior training.priors
-    training.prior_datamodule training.rational_spline training.read_ahead training.split_modules
+    training.geodesic_normal training.k_means training.looks training.pose_batches training.prior training.priors
+    training.prior_datamodule training.rational_spline training.read_ahead training.rotation_planes
+    training.split_modules
 """
 install_import_hook(SHAPES_CHECKED.split(), "beartype.beartype")
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
@@ -19,6 +16,7 @@ from training.checkpoints import save_prior
 from training.config import RunConfig
 from training.module import PriorModule
 from training.run_folder import RunFolder
+from training.stop_signals import stop_on_signals
 
 log = logging.getLogger(__name__)
 
@@ -238,31 +236,3 @@ class ShowProgress(Callback):
     def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
         if hasattr(self, "bar"):
             self.bar.close()
-
-
-@contextmanager
-def stopping_on_signals(run: RunFolder) -> Iterator[None]:
-    """Turn SIGTERM and Ctrl-C into a request to stop, and give the signals back afterwards."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    stop_on_signals(run)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def stop_on_signals(run: RunFolder) -> None:
-    """Have SIGTERM and the first Ctrl-C ask the run to stop; a second Ctrl-C interrupts."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-
-    def ask(signum: int, frame: Any) -> None:
-        run.request_stop()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    signal.signal(signal.SIGTERM, ask)
-    signal.signal(signal.SIGINT, ask)

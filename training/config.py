@@ -6,17 +6,15 @@ An unknown key is refused with the nearest right one; a value of the wrong type 
 
 from __future__ import annotations
 
-import difflib
-import types
-import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal
 
 import yaml
 
 from training.priors import PRIORS
+from training.typed_values import known, typed
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -140,7 +138,7 @@ def resolve(
         FileNotFoundError: The preset file does not exist.
     """
     if prior is not None:
-        _known(prior, PRIORS, "prior")
+        known(prior, PRIORS, "prior")
     path = _preset_path(prior, preset)
     tree = _read_yaml(path) if path else {}
     if prior and tree.setdefault("prior", prior) != prior:
@@ -170,13 +168,13 @@ def build(tree: Mapping[str, Any]) -> RunConfig:
     name = tree.get("prior")
     if name is None:
         raise ValueError(f"the configuration does not say which prior; one of: {', '.join(PRIORS)}")
-    settings = PRIORS[_known(str(name), PRIORS, "prior")].Settings
+    settings = PRIORS[known(str(name), PRIORS, "prior")].Settings
     model = tree.pop("model", None) or {}
     if not isinstance(model, Mapping):
         raise ValueError(f"model must be a group of settings (model.<key>), got {model!r}")
-    typed = _typed(RunConfig, tree, prefix="", also=[f"model.{f.name}" for f in fields(settings)])
+    checked = typed(RunConfig, tree, prefix="", also=[f"model.{f.name}" for f in fields(settings)])
     also = [f.name for f in fields(RunConfig)]
-    return RunConfig(**typed, model=settings(**_typed(settings, model, prefix="model.", also=also)))
+    return RunConfig(**checked, model=settings(**typed(settings, model, prefix="model.", also=also)))
 
 
 def parse_assignments(pairs: Iterable[str]) -> dict[str, Any]:
@@ -204,8 +202,8 @@ def _preset_path(prior: str | None, preset: str | Path | None) -> Path | None:
         if not Path(preset).exists():
             raise FileNotFoundError(f"no preset file {preset}")
         return Path(preset)
-    known = presets(prior) if prior else {}
-    return known[_known(str(preset), known, f"preset of {prior}")]
+    own = presets(prior) if prior else {}
+    return own[known(str(preset), own, f"preset of {prior}")]
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -237,90 +235,3 @@ def _overlay(tree: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
         else:
             tree[key] = value
     return tree
-
-
-def _typed(cls: type, tree: Mapping[str, Any], *, prefix: str, also: list[str]) -> dict[str, Any]:
-    """Check keys and convert values to the annotated types of a dataclass; ``also`` are right keys elsewhere."""
-    hints = typing.get_type_hints(cls)
-    known = [f.name for f in fields(cls) if f.name != "model"]
-    for key in tree:
-        if key not in known:
-            raise ValueError(_unknown_key(f"{prefix}{key}", [f"{prefix}{name}" for name in known] + also))
-    missing = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
-    for name in missing:
-        if name not in tree:
-            raise ValueError(f"{prefix}{name} is needed and has no default")
-    return {key: convert(value, hints[key], f"{prefix}{key}") for key, value in tree.items()}
-
-
-def _unknown_key(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    if not near:  # model.lr for learning_rate, z_dim for model.z_dim: compare the last parts
-        tails = {name.rpartition(".")[2]: name for name in known}
-        near = [tails[tail] for tail in difflib.get_close_matches(key.rpartition(".")[2], tails, n=1, cutoff=0.5)]
-    return f"unknown key {key}; " + (f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}")
-
-
-def convert(value: Any, annotation: Any, key: str) -> Any:
-    """Convert a YAML or Python value to an annotated type: ``1e-3`` (text in YAML) is a float, 2.5 is no int.
-
-    Raises:
-        ValueError: With the key, the value and what was expected.
-    """
-    origin, options = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        for option in options:
-            if str(value) == str(option):
-                return option
-        raise ValueError(f"{key} must be one of {', '.join(map(str, options))}, got {value!r}")
-    if origin in (Union, types.UnionType):
-        if value is None and type(None) in options:
-            return None
-        for option in sorted((o for o in options if o is not type(None)), key=lambda o: o is str):
-            try:
-                return convert(value, option, key)
-            except ValueError:
-                continue
-        raise ValueError(f"{key} must be {' or '.join(_WORDS.get(o, str(o)) for o in options)}, got {value!r}")
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise ValueError(f"{key} must be a list of {_WORDS[options[0]]}s, got {value!r}")
-        return tuple(convert(entry, options[0], key) for entry in value)
-    converted = _scalar(value, annotation)
-    if converted is None:
-        raise ValueError(f"{key} must be {_WORDS[annotation]}, got {value!r}")
-    return converted
-
-
-_WORDS: dict[Any, str] = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    str: "text",
-    type(None): "null",
-}
-
-
-def _scalar(value: Any, annotation: type) -> Any:
-    """The value as an int, float, bool or str, or None where it is not one."""
-    if annotation is bool or isinstance(value, bool):
-        return value if annotation is bool and isinstance(value, bool) else None
-    if annotation is str:
-        return str(value) if isinstance(value, str | int | float | Path) else None
-    try:
-        number = float(value) if isinstance(value, str | int | float) else None
-    except ValueError:
-        return None
-    if number is None or number != number:
-        return None
-    if annotation is int:
-        return int(number) if number.is_integer() else None
-    return number
-
-
-def _known(name: str, known: Mapping[str, Any], what: str) -> str:
-    if name not in known:
-        near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
-        raise ValueError(f"unknown {what} {name!r}; {hint}")
-    return name

@@ -28,7 +28,8 @@ def log_normaliser(sigma: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     Gauss-Legendre in t / sigma, with sigma^3 taken out, so that it holds for every sigma and has a gradient. For a
     small one it is 3/2 log(2 pi sigma^2), for a large one log(8 pi^2).
     """
-    nodes, weights = (torch.from_numpy(part).to(sigma) for part in _gauss_legendre())
+    # A GPU is not waited for: nobody changes these numbers while they are on their way.
+    nodes, weights = (torch.from_numpy(part).to(sigma, non_blocking=True) for part in _gauss_legendre())
     reach = (math.pi / sigma).clamp_max(_FURTHEST).unsqueeze(-1)
     at = reach * nodes
     half = 0.5 * sigma.unsqueeze(-1) * at

@@ -18,7 +18,6 @@ from training.callbacks import (
     ObeyStop,
     ShowProgress,
     StreamMetrics,
-    stopping_on_signals,
 )
 from training.checkpoints import steps_done
 from training.config import RunConfig
@@ -26,6 +25,7 @@ from training.datamodules import PriorDataModule
 from training.module import PriorModule
 from training.prior import Prior
 from training.run_folder import RunFolder
+from training.stop_signals import stopping_on_signals
 
 if TYPE_CHECKING:
     from data_tools.store import PoseStore

@@ -23,6 +23,8 @@ import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
 
+from training.fit_rounds import Watch, watch_nothing
+
 if TYPE_CHECKING:
     from data_tools.store import PoseStore
 
@@ -244,8 +246,14 @@ class Prior(nn.Module, ABC):
         pose[..., self.columns] = moving.to(pose.dtype)
         return pose
 
-    def fit(self, store: PoseStore) -> None:
-        """Fit in closed form. Only priors with ``closed_form`` have it."""
+    def fit(self, store: PoseStore, *, seed: int = 0, watch: Watch = watch_nothing) -> None:
+        """Fit without gradient steps, in one pass or in rounds. Only priors with ``closed_form`` have it.
+
+        Args:
+            store: What to fit to.
+            seed: Of what is drawn on the way.
+            watch: Told of rounds, and asked whether to end with the best so far.
+        """
         raise NotImplementedError(f"{self.name} is trained by gradient steps: use training.train")
 
     def begin(self, store: PoseStore) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import pytorch_lightning as pl
 from torch import Tensor
 
+from training.epoch_place import KeepsEpochPlace
 from training.frame_loading import Prepare, prepared_frames, standardiser
 from training.pose_batches import FrameBatches
 from training.split_modules import on_device, place_in
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from data_tools.store import PoseStore
 
 
-class PriorDataModule(pl.LightningDataModule):
+class PriorDataModule(KeepsEpochPlace):
     """The train and val frames of a store, ready for a prior.
 
     Args:
@@ -47,8 +47,6 @@ class PriorDataModule(pl.LightningDataModule):
         self.seed = seed
         self.prepare_poses = prepare or standardiser(store)
         self.conditions_of = conditions
-        self._batches: FrameBatches | None = None
-        self._go_on_from: dict[str, int] | None = None
 
     def setup(self, stage: str | None = None) -> None:
         """Prepare both splits, and put the train split on the device if it fits there."""
@@ -78,24 +76,8 @@ class PriorDataModule(pl.LightningDataModule):
             frames = frames.pin_memory() if crossing else frames
             return frames if conditions is None else (frames, conditions.index_select(0, index))
 
-        self._batches = FrameBatches(
-            self.train_frames, self.batch_size, seed=self.seed, make=with_conditions, **place_in(self.trainer)
-        )
-        if self._go_on_from is not None:
-            self._batches.load_state_dict(self._go_on_from)
-            self._go_on_from = None
-        return self._batches
-
-    def state_dict(self) -> dict[str, int]:
-        """How far into its epoch train is.
-
-        Lightning keeps that of the loaders too, but does not restore it where the number of steps was asked for before
-        the checkpoint was read, as a learning-rate schedule does: an interrupted epoch would begin again.
-        """
-        return {} if self._batches is None else self._batches.state_dict()
-
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        self._go_on_from = state_dict or None
+        options = {"seed": self.seed, "make": with_conditions, **place_in(self.trainer)}
+        return self._from_its_place(FrameBatches(self.train_frames, self.batch_size, **options))
 
     def val_dataloader(self) -> FrameBatches:
         return FrameBatches(self.eval_frames, 4096)

@@ -123,7 +123,7 @@ def train_in_processes(
         TrainingError: They failed; the message is the run's own.
     """
     from training.advice import TrainingError
-    from training.callbacks import stopping_on_signals
+    from training.stop_signals import stopping_on_signals
 
     arguments = ["--run-dir", str(run.path), *(["--resume"] if resuming else ["--config", str(run.config_file)])]
     before = time.time()

@@ -171,7 +171,7 @@ def _train(
             run, config, prior, store, resuming=resuming, progress=progress, first=where.first
         )
     elif where.first:
-        state, message = _fit_closed_form(run, prior, store)
+        state, message = _fit_closed_form(run, config, prior, store, progress)
     if where.first:
         _conclude(run, config, store, state, message, earlier + time.monotonic() - began)
 
@@ -225,19 +225,22 @@ def _resumed_prior(run: RunFolder) -> Prior:
     return load_prior(run, "last").requires_grad_(True).train()
 
 
-def _fit_closed_form(run: RunFolder, prior: Prior, store: PoseStore) -> tuple[str, str]:
+def _fit_closed_form(
+    run: RunFolder, config: RunConfig, prior: Prior, store: PoseStore, progress: Progress
+) -> tuple[str, str]:
     from training.checkpoints import save_prior
     from training.evaluation import held_out_frames, score
+    from training.round_reports import RoundReports
+    from training.stop_signals import stopping_on_signals
 
-    began = time.monotonic()
-    prior.fit(store)
+    reports = RoundReports(run, config, len(store.split("train")), progress if callable(progress) else None)
+    with stopping_on_signals(run):
+        prior.fit(store, seed=config.seed, watch=reports)
     prior.eval()
-    speed = len(store.split("train")) / max(time.monotonic() - began, 1e-9)
     save_prior(prior, run.prior_file)
     metrics = score(prior, held_out_frames(prior, store, "val", at_most=CARD_FRAMES))
-    run.append_metrics(epoch=1, step=1, samples_per_second=round(speed), **metrics)
-    run.update_status(epoch=1, max_epochs=1, samples_per_second=round(speed), best_nll=metrics["val/nll"])
-    return "finished", ""
+    reports.conclude(metrics)
+    return ("stopped" if reports.stopped else "finished"), ""
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from data_tools.pose_layout import HANDS_COLUMNS
+from training.epoch_place import KeepsEpochPlace
 from training.frame_loading import ArrivingFrames, standardise_
 from training.pose_batches import PoseBatches
 from training.split_stores import store_of
@@ -29,7 +30,7 @@ LEAST_STD = 1e-4
 """Columns that spread less (radians) over the train split are constants: shifted to zero and not stretched."""
 
 
-class PoseDataModule(pl.LightningDataModule):
+class PoseDataModule(KeepsEpochPlace):
     """What the data modules share: shuffled batches of train, ordered ones of val and test.
 
     ``num_workers`` and ``pin_memory`` are taken because callers give them, and have nothing to do: batches are
@@ -69,7 +70,8 @@ class PoseDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> PoseBatches:
         """Every frame of train once an epoch, in an order that depends on the seed and the epoch."""
-        return self._loaded("train")(batch_size=self.batch_size, seed=self.seed, **place_in(self.trainer))
+        place = place_in(self.trainer)
+        return self._from_its_place(self._loaded("train")(batch_size=self.batch_size, seed=self.seed, **place))
 
     def val_dataloader(self) -> PoseBatches:
         """The val split in order."""

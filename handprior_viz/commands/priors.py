@@ -85,9 +85,11 @@ def evaluate(args: argparse.Namespace) -> Result:
 
     if args.frames < 1:
         raise ValueError(f"--frames {args.frames}: expected at least one frame")
+    if args.samples < 1:
+        raise ValueError(f"--samples {args.samples}: expected at least one pose")
     if args.out:
         check_page_name(args.out)  # told before the work, not after
-    settings = ScoredFrames(split=args.split, at_most=args.frames, seed=args.seed)
+    settings = ScoredFrames(split=args.split, at_most=args.frames, samples=args.samples, seed=args.seed)
     with ProgressBar("scoring") as progress:
         table = compare(args.runs, args.store, settings=settings, progress=progress)
     _print_scores(table)

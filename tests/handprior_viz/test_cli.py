@@ -10,9 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from data_tools.pose_layout import mirror_hand
+from data_tools.store import PoseStore
 from handprior_viz.cli import build_parser, main
+from training import load_prior
+from training.metrics import frechet_distance
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
@@ -85,6 +89,21 @@ def test_one_hand_is_packed_trained_sampled_and_drawn(
         np.testing.assert_array_equal(poses["left_hand_pose"], mirror_hand(poses["right_hand_pose"]))
     run(capsys, "render", "poses.npz", "--out", "poses.png")
     assert Path("poses.png").stat().st_size > 5_000
+
+
+def test_evaluate_draws_as_many_poses_as_asked(
+    demo_run: Path, demo_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("evaluate", str(demo_run), "--store", str(demo_store), "--frames", "100", "--samples", "150")
+    few = run_json(capsys, *asked, "--out", str(tmp_path / "table.html"))
+    assert "150 drawn poses" in (tmp_path / "table.html").read_text()
+    drawn = load_prior(demo_run).sample(150, generator=torch.Generator().manual_seed(0))
+    held_out = PoseStore(demo_store).split("test")
+    held_out = held_out[np.linspace(0, len(held_out) - 1, 150).round().astype(int)]
+    expected = frechet_distance(drawn, torch.from_numpy(held_out))
+    assert few["runs"][0]["fid"] == pytest.approx(expected, rel=1e-4)
+    assert main([*asked[:-1], "0"]) == 1
+    assert "--samples 0: expected at least one pose" in capsys.readouterr().err
 
 
 def test_same_seed_same_samples(demo_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from training import config
 from training.config import RunConfig, parse_assignments, resolve
 from training.priors import PRIORS
 from training.priors.hand_vae import HandVAESettings
+from training.priors.hand_vae_so3 import HandVAESO3Settings
 
 
 @pytest.mark.parametrize("prior", PRIORS)
@@ -29,8 +30,11 @@ def test_every_preset_file_is_valid(path: Path) -> None:
 def test_published_hand_vae() -> None:
     published = resolve("hand_vae", "published")
     assert (published.batch_size, published.learning_rate, published.max_epochs) == (8192, 3e-4, 100)
-    expected = HandVAESettings(z_dim=24, hidden=256, n_layers=3, dropout=0.1, kl_warmup_epochs=10.0)
+    network = {"z_dim": 24, "hidden": 256, "n_layers": 3, "dropout": 0.1, "activation": "gelu"}
+    expected = HandVAESettings(**network, layer_norm="last", noise="decoded", kl_warmup_epochs=10.0)  # type: ignore[arg-type]
     assert published.model == expected
+    on_rotations = HandVAESO3Settings(**network, layer_norm="first", kl_warmup_epochs=10.0)  # type: ignore[arg-type]
+    assert resolve("hand_vae_so3", "published").model == on_rotations
 
 
 def test_overrides_lie_on_top_of_the_preset() -> None:

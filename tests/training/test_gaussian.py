@@ -14,6 +14,7 @@ from scipy.stats import multivariate_normal
 
 from data_tools.store import PoseStore
 from training.checkpoints import load_prior, save_prior
+from training.fit_rounds import FitRound
 from training.prior import PoseStatistics
 from training.priors.gaussian import Gaussian, GaussianSettings, moments
 
@@ -284,6 +285,67 @@ def test_mixture_reloads_bit_for_bit_and_follows_its_seed(store: PoseStore, tmp_
     assert not torch.equal(fitted(store, components=3, seed=6).log_prob(poses), prior.log_prob(poses))
     generators = (torch.Generator().manual_seed(5), torch.Generator().manual_seed(5))
     assert torch.equal(loaded.sample(9, generator=generators[0]), prior.sample(9, generator=generators[1]))
+
+
+def test_mixture_starts_from_the_seed_of_its_run_unless_it_has_its_own(store: PoseStore) -> None:
+    poses = torch.from_numpy(np.array(store.split("test")))
+
+    def log_prob(run_seed: int, own: int | None) -> torch.Tensor:
+        prior = Gaussian.for_store(store, GaussianSettings(components=3, seed=own))
+        prior.fit(store, seed=run_seed)
+        return prior.log_prob(poses)
+
+    assert torch.equal(log_prob(5, None), log_prob(0, 5))
+    assert torch.equal(log_prob(6, 5), log_prob(0, 5))
+    assert not torch.equal(log_prob(6, None), log_prob(5, None))
+
+
+@pytest.mark.parametrize("covariance", ["full", "diagonal"])
+def test_mixture_tells_what_each_round_has_reached(covariance: str) -> None:
+    """The last round is scored again from outside, over radians; parts of rounds are counted in between."""
+    poses = KnownMixture.drawn(4, 9, apart=0.1).store(20_000)
+    told: list[FitRound] = []
+    prior = Gaussian(poses.statistics, GaussianSettings(components=4, covariance=covariance, max_rounds=3))  # type: ignore[arg-type]
+    prior.fit(poses, watch=lambda at: bool(told.append(at)))  # type: ignore[arg-type]
+    rounds = [at for at in told if at.metrics]
+    assert [at.done for at in rounds] == [0, 1, 2, 3]
+    best = min(rounds, key=lambda at: at.metrics["val/nll"]).metrics
+    for split, name in (("train", "train/loss"), ("val", "val/nll")):
+        again = -prior.log_prob(torch.from_numpy(poses.split(split))).double().mean().item()
+        assert best[name] == pytest.approx(again, abs=1e-3)
+    parts = [at.done for at in told if not at.metrics]
+    assert parts == sorted(parts)
+    assert any(at % 1 for at in parts)
+    assert {at.most for at in told} == {3}
+
+
+@pytest.mark.parametrize("after", ["a batch of the first round", "two rounds", "a batch of the third round"])
+def test_mixture_that_is_told_to_end_keeps_its_best_round(after: str) -> None:
+    poses = KnownMixture.drawn(4, 9, apart=0.1).store(20_000)
+    stops = {
+        "a batch of the first round": lambda at: True,
+        "two rounds": lambda at: bool(at.metrics) and at.done == 2,
+        "a batch of the third round": lambda at: 2 < at.done < 3,
+    }
+    told: list[FitRound] = []
+
+    def watch(at: FitRound) -> bool:
+        told.append(at)
+        return stops[after](at)
+
+    def fitted_in(rounds: int, **options: object) -> torch.Tensor:
+        prior = Gaussian(poses.statistics, GaussianSettings(components=4, max_rounds=rounds))
+        prior.fit(poses, **options)  # type: ignore[arg-type]
+        return prior.log_prob(torch.from_numpy(poses.split("val")))
+
+    stopped = fitted_in(9, watch=watch)
+    assert stops[after](told[-1])
+    if after == "a batch of the first round":
+        assert len(told) == 1
+        assert torch.isfinite(stopped).all()
+    else:
+        looked_at = 2 if after == "two rounds" else 1  # what the second round made is looked at in the third
+        assert torch.equal(stopped, fitted_in(looked_at))
 
 
 def test_rounds_never_lower_the_train_likelihood_and_the_best_on_val_is_kept(

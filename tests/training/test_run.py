@@ -74,6 +74,48 @@ def test_closed_form_leaves_a_whole_run_folder(demo_run: Path, demo_store: Path)
     assert read(run.config_file).store == str(demo_store)
 
 
+MIXTURE = {"model.components": 3, "model.max_rounds": 4, "log_seconds": 1e-6}
+
+
+def test_a_mixture_has_a_heartbeat_and_metrics_of_each_round(demo_store: Path, tmp_path: Path) -> None:
+    seen: list[dict[str, Any]] = []
+    run = train("gaussian", demo_store, out=tmp_path, overrides=MIXTURE, progress=seen.append)
+    status, lines = run.status(), run.metrics()
+    assert (status["state"], status["max_epochs"]) == ("finished", 4)
+    *rounds, last = lines
+    assert [line["epoch"] for line in rounds] == list(range(len(rounds)))
+    assert all({"train/loss", "val/nll"} <= set(line) for line in rounds)
+    assert last["val/nll"] == pytest.approx(min(line["val/nll"] for line in rounds), abs=1e-3)
+    assert last["samples_per_second"] > 0
+    assert len(seen) > len(rounds)  # in the middle of rounds too
+    assert all(one["state"] == "running" and one["max_epochs"] == 4 for one in seen)
+    assert any(one["eta_seconds"] for one in seen)
+
+
+def test_a_mixture_obeys_a_stop_and_keeps_its_best_round(demo_store: Path, tmp_path: Path) -> None:
+    def watch(status: dict[str, Any]) -> None:
+        if status["epoch"] == 1:
+            RunFolder(next(tmp_path.iterdir())).request_stop()
+
+    run = train("gaussian", demo_store, out=tmp_path, overrides=MIXTURE, progress=watch)
+    assert run.status()["state"] == "stopped"
+    assert max(line["epoch"] for line in run.metrics()) < 4
+    card = run.card()
+    assert card is not None
+    assert card["metrics"]["val/nll"] == pytest.approx(min(line["val/nll"] for line in run.metrics()), abs=1e-3)
+    assert load_prior(run).size == 3 * (1 + 90 + 90 * 91 // 2) - 1
+
+
+def test_a_mixture_follows_the_seed_of_its_run(demo_store: Path, tmp_path: Path) -> None:
+    poses = torch.from_numpy(PoseStore(demo_store).split("val")[:5].copy())
+    first, second, other = (
+        load_prior(train("gaussian", demo_store, out=tmp_path, overrides=MIXTURE | {"seed": seed})).log_prob(poses)
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
 def test_gradient_run_streams_metrics_and_keeps_its_best(tiny: Callable[..., RunFolder], demo_store: Path) -> None:
     seen: list[dict[str, Any]] = []
     run = tiny(progress=seen.append)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from training.fit_rounds import FitRound, Watch, watch_nothing
 from training.k_means import k_means
 from training.prior import PoseStatistics, Prior
 from training.priors.gaussian_mixture import Drawn, GaussianMixture, fit_mixture
@@ -44,7 +45,7 @@ class GaussianSettings:
         shared_frames: Of a mixture: each component's covariance is drawn towards the one that all share as if so many
             frames more had been seen of that.
         max_rounds: Of a mixture: most passes over the train split.
-        seed: Of a mixture: of its k-means start.
+        seed: Of a mixture: of its k-means start; null for the run's own.
     """
 
     covariance: Literal["full", "diagonal"] = "full"
@@ -52,7 +53,7 @@ class GaussianSettings:
     components: int = 1
     shared_frames: float = 10_000.0
     max_rounds: int = 50
-    seed: int = 0
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.shrinkage <= 1:
@@ -110,8 +111,10 @@ class Gaussian(Prior):
         dims = self.active_dims
         return 2 * dims if self._diagonal else dims + dims * (dims + 1) // 2
 
-    def fit(self, store: PoseStore) -> None:
+    def fit(self, store: PoseStore, *, seed: int = 0, watch: Watch = watch_nothing) -> None:
         """Fit to the store's train split: maximum likelihood, one streaming pass, a mixture in some more.
+
+        A mixture that is told to end keeps the best round so far, or its start.
 
         Raises:
             ValueError: The train split is empty or holds a value that is not a number, or fewer frames than components.
@@ -122,9 +125,12 @@ class Gaussian(Prior):
         mean, second = moments(store.split("train"), columns, centre[columns], diagonal=alone)
         self._set(mean, np.diag(second) if alone else second)
         if self.mixture is not None:
-            self._fit_mixture(self.mixture, store, second)
+            own = self.settings.seed
+            self._fit_mixture(self.mixture, store, second, seed if own is None else own, watch)
 
-    def _fit_mixture(self, mixture: GaussianMixture, store: PoseStore, second: Float64[np.ndarray, "a a"]) -> None:
+    def _fit_mixture(
+        self, mixture: GaussianMixture, store: PoseStore, second: Float64[np.ndarray, "a a"], seed: int, watch: Watch
+    ) -> None:
         """Fit the mixture where it lives: in latents, or with diagonal covariances in standardised columns."""
         train = store.split("train")
         if len(train) < mixture.components:
@@ -138,7 +144,7 @@ class Gaussian(Prior):
         judges = val[_evenly(len(val), VAL_FRAMES)]
         first = self._prepared(train[_evenly(len(train), START_FRAMES)])
         # Distances are taken where a wide motion counts for more than a narrow one; whitened, all would be noise.
-        groups = k_means(first, mixture.components, torch.Generator().manual_seed(self.settings.seed))
+        groups = k_means(first, mixture.components, torch.Generator().manual_seed(seed))
         fit_mixture(
             mixture,
             lambda: self._points(train),
@@ -146,7 +152,13 @@ class Gaussian(Prior):
             (first if self._diagonal else self._encode(first), groups),
             drawn=Drawn(self.settings.shared_frames, self.settings.shrinkage, floor),
             max_rounds=self.settings.max_rounds,
+            watch=lambda at: watch(self._in_radians(at)),
         )
+
+    def _in_radians(self, at: FitRound) -> FitRound:
+        """The same, its likelihoods where the mixture lives as those of poses: nats per frame over radians."""
+        added = self.log_det - (0.0 if self._diagonal else float(self.log_volume))
+        return replace(at, metrics={name: nll - added for name, nll in at.metrics.items()})
 
     def _points(self, poses: Float[np.ndarray, "rows dim"]) -> Iterator[Float[Tensor, "frames active"]]:
         """Poses where the mixture lives, some at a time."""
@@ -187,7 +199,8 @@ class Gaussian(Prior):
                 else self.mixture.log_prob(self._encode(x)) - self.log_volume.to(x)
             )
         squared = self._encode(x).square().sum(-1)
-        return -0.5 * squared - (0.5 * self.active_dims * math.log(2 * math.pi) + float(self.log_volume))
+        # Not as a Python number, which a GPU would have to be waited for.
+        return -0.5 * squared - (0.5 * self.active_dims * math.log(2 * math.pi) + self.log_volume).to(squared)
 
     def _sample(self, n: int, generator: torch.Generator | None) -> Float[Tensor, "n active"]:
         if self.mixture is None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
+
+from training.fit_rounds import FitRound, Watch, watch_nothing
 
 log = logging.getLogger("training")
 
@@ -176,6 +178,7 @@ def fit_mixture(
     *,
     drawn: Drawn,
     max_rounds: int,
+    watch: Watch = watch_nothing,
 ) -> None:
     """Fit a mixture: rounds of expectation maximisation, each one pass over the train split.
 
@@ -189,19 +192,27 @@ def fit_mixture(
         start: Points drawn from the train split, and the group of each, as a first guess at the components.
         drawn: What covariances are drawn towards.
         max_rounds: Most rounds.
+        watch: Told after each batch of a round, and with ``train/loss`` and ``val/nll`` (nats per frame where the
+            points are) after each look at the mixture; asked whether to end with the best that was looked at.
     """
     _begin(mixture, *start, drawn)
-    best, best_round, kept = -math.inf, 0, {}
-    before = -math.inf
+    best, best_round, kept = -math.inf, 0, mixture.state_dict()
+    before, frames = -math.inf, None
     for done in range(max_rounds + 1):
-        sums = _expect(mixture, train)
+        sums = _expect(mixture, train, watch, FitRound(done, max_rounds), frames)
+        if sums is None:
+            log.info("mixture: stopped in round %d", done + 1)
+            break
+        frames = sums.frames
         rose = sums.log_prob - before
         before = sums.log_prob
         judged = sums.log_prob if val is None else _mean_log_prob(mixture, val)
         log.info("mixture, round %d: train %.3f, judged by %.3f nats per frame", done, sums.log_prob, judged)
         if judged > best:
             best, best_round, kept = judged, done, {name: value.clone() for name, value in mixture.state_dict().items()}
-        if rose < LEAST_RISE or done - best_round >= PATIENCE or done == max_rounds:
+        measured = {"train/loss": -sums.log_prob} | ({} if val is None else {"val/nll": -judged})
+        asked = watch(FitRound(done, max_rounds, measured))
+        if asked or rose < LEAST_RISE or done - best_round >= PATIENCE or done == max_rounds:
             break
         _maximise(mixture, sums, drawn)
     mixture.load_state_dict(kept)
@@ -217,8 +228,11 @@ def _begin(mixture: GaussianMixture, points: Tensor, groups: Tensor, drawn: Draw
     _maximise(mixture, sums, drawn)
 
 
-def _expect(mixture: GaussianMixture, train: Batches) -> _Sums:
-    """One pass: shares of each frame in the components, added up."""
+def _expect(mixture: GaussianMixture, train: Batches, watch: Watch, at: FitRound, frames: int | None) -> _Sums | None:
+    """One pass: shares of each frame in the components, added up; None if it is told to end.
+
+    The first round does not know how many ``frames`` there are, nor how far into them it is.
+    """
     sums = _Sums.none(mixture)
     total = 0.0
     for points in train():
@@ -226,6 +240,8 @@ def _expect(mixture: GaussianMixture, train: Batches) -> _Sums:
         log_prob = joint.logsumexp(1, keepdim=True)
         total += float(log_prob.sum(dtype=torch.float64))
         sums.add(points, (joint - log_prob).exp(), mixture.means)
+        if watch(replace(at, done=at.done + sums.frames / frames) if frames else at):
+            return None
     sums.log_prob = total / max(sums.frames, 1)
     return sums
 

@@ -118,9 +118,9 @@ class HandVAESO3(VariationalPrior):
         return self._placed(_matrices(rotation_of_columns(*self._columns(decoded))), decoded[:, SIX * self.joints :])
 
     def _scatter(
-        self, x: Float[Tensor, "frames active"], generator: torch.Generator | None
+        self, latent: Float[Tensor, "frames latent"], generator: torch.Generator | None
     ) -> Float[Tensor, "frames active"]:
-        sigma = self._sigma()
+        x, sigma = self._decode(latent), self._sigma()
         axis = self._noise(len(x), self.joints, AXES, generator=generator)
         axis = axis / torch.linalg.vector_norm(axis, dim=-1, keepdim=True).clamp_min(1e-12)
         share = torch.special.ndtr(self._noise(len(x), self.joints, generator=generator).double())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -31,6 +31,9 @@ class VAESettings:
         hidden: Width of the hidden layers.
         n_layers: Hidden layers in the encoder, and as many in the decoder.
         dropout: Share of hidden units dropped in training.
+        activation: ``silu`` or ``gelu``, behind each hidden layer.
+        layer_norm: A layer normalisation (arXiv 1607.06450): ``first``, before the encoder's first layer; ``last``,
+            behind the last hidden layer of the encoder and of the decoder; or ``none``.
         beta: Weight of the KL term; 1 is the evidence bound.
         kl_warmup_epochs: Epochs over which that weight grows from 0.
         free_bits: Nats of KL per latent axis that cost nothing (Kingma et al. 2016); keeps axes from collapsing.
@@ -42,6 +45,8 @@ class VAESettings:
     hidden: int = 256
     n_layers: int = 3
     dropout: float = 0.1
+    activation: Literal["silu", "gelu"] = "silu"
+    layer_norm: Literal["none", "first", "last"] = "none"
     beta: float = 1.0
     kl_warmup_epochs: float = 10.0
     free_bits: float = 0.0
@@ -75,7 +80,7 @@ class VariationalPrior(Prior):
         settings: The prior's own settings.
         seen: Numbers that the encoder is given of a pose.
         said: Numbers that the decoder gives for a latent.
-        spreads: Noise levels that are learnt.
+        spreads: Noise levels that are learnt, the same for all latents; with 0 the decoder says them.
     """
 
     is_bound: ClassVar[bool] = True
@@ -88,9 +93,9 @@ class VariationalPrior(Prior):
     ) -> None:
         super().__init__(statistics, settings)
         s = self.settings
-        self.encoder = _layers(seen, s.hidden, s.n_layers, 2 * s.z_dim, s.dropout)
-        self.decoder = _layers(s.z_dim, s.hidden, s.n_layers, said, s.dropout)
-        self.log_sigma = nn.Parameter(torch.full((spreads,), -1.0))
+        self.encoder = _layers(seen, 2 * s.z_dim, s, normalise_first=s.layer_norm == "first")
+        self.decoder = _layers(s.z_dim, said, s)
+        self.log_sigma = nn.Parameter(torch.full((spreads,), -1.0)) if spreads else None
         self.register_buffer("fixed_noise", _quasi_normal(s.importance_samples, s.z_dim))
 
     @property
@@ -107,10 +112,10 @@ class VariationalPrior(Prior):
         observation_noise: bool = False,
     ) -> Float[Tensor, "n dim"]:
         """Draw ``n`` poses, radians: decoder means, or with ``observation_noise`` draws from the density itself."""
-        means = super().sample(n, generator=generator, condition=condition)
-        if not observation_noise:
-            return means
-        return principal(self.restore(self._scatter(self.prepare(means), generator)))
+        if condition is not None or not observation_noise:
+            return super().sample(n, generator=generator, condition=condition)
+        latent = self._noise(n, self.latent_dim, generator=generator)
+        return principal(self.restore(self._scatter(latent, generator)))
 
     def training_step(
         self, prepared: Float[Tensor, "frames active"], info: StepInfo, condition: Tensor | None = None
@@ -174,7 +179,9 @@ class VariationalPrior(Prior):
         return mu, log_var.clamp(-10.0, 5.0)
 
     def _sigma(self) -> Float[Tensor, "spreads"]:
-        """Noise levels of the likelihood, in standard deviations, never below the floor."""
+        """Noise levels of the likelihood that are learnt, in standard deviations, never below the floor."""
+        if self.log_sigma is None:
+            raise ValueError("the decoder says the noise of each pose: there is none for all of them")
         return torch.sqrt(torch.exp(2 * self.log_sigma) + self.settings.sigma_floor**2)
 
     def _seen(self, x: Float[Tensor, "frames active"]) -> Float[Tensor, "frames seen"]:
@@ -189,17 +196,22 @@ class VariationalPrior(Prior):
 
     @abstractmethod
     def _scatter(
-        self, x: Float[Tensor, "frames active"], generator: torch.Generator | None
+        self, latent: Float[Tensor, "frames latent"], generator: torch.Generator | None
     ) -> Float[Tensor, "frames active"]:
-        """Draw prepared poses from the likelihood about decoded ones."""
+        """Draw a prepared pose from the likelihood at each latent."""
 
 
-def _layers(inputs: int, hidden: int, count: int, outputs: int, dropout: float) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for k in range(count):
-        layers += [nn.Linear(inputs if k == 0 else hidden, hidden), nn.SiLU()]
-        layers += [FastDropout(dropout)] if dropout else []
-    return nn.Sequential(*layers, nn.Linear(hidden, outputs))
+def _layers(inputs: int, outputs: int, settings: VAESettings, *, normalise_first: bool = False) -> nn.Sequential:
+    s = settings
+    layers: list[nn.Module] = [nn.LayerNorm(inputs)] if normalise_first else []
+    for k in range(s.n_layers):
+        layers += [
+            nn.Linear(inputs if k == 0 else s.hidden, s.hidden),
+            nn.GELU() if s.activation == "gelu" else nn.SiLU(),
+        ]
+        layers += [FastDropout(s.dropout)] if s.dropout else []
+    layers += [nn.LayerNorm(s.hidden)] if s.layer_norm == "last" else []
+    return nn.Sequential(*layers, nn.Linear(s.hidden, outputs))
 
 
 def _kl_per_axis(mu: Float[Tensor, "frames z"], log_var: Float[Tensor, "frames z"]) -> Float[Tensor, "frames z"]:
