@@ -30,8 +30,9 @@ SHAPES_CHECKED = """
     handprior_viz.audit_report.joint_histograms
     handprior_viz.backdrop handprior_viz.joint_angles handprior_viz.lighting handprior_viz.occlusion
     handprior_viz.smooth_mesh handprior_viz.soft_raster
-    training.consolidated_splits training.flow_layers training.frame_loading training.metrics training.joint_tree
-    training.geodesic_normal training.k_means training.looks training.pose_batches training.prior training.priors
+    training.consolidated_splits training.damped_steps training.fitting_errors training.flow_layers
+    training.frame_loading training.geodesic_normal training.hand_points training.joint_problems training.joint_tree
+    training.k_means training.looks training.metrics training.pose_batches training.prior training.priors
     training.prior_datamodule training.rational_spline training.read_ahead training.rotation_planes
     training.split_modules
 """

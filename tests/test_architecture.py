@@ -50,7 +50,7 @@ def test_importing_data_tools_pulls_in_nothing_heavy() -> None:
     ("package", "names"),
     [
         ("data_tools", ["HandModel", "PoseStore", "audit", "balance", "demo_corpus", "pack", "plan", "scan"]),
-        ("training", ["evaluate", "load_prior", "train"]),
+        ("training", ["evaluate", "fit", "fit_errors", "load_prior", "train"]),
         ("handprior_viz", ["BalancePanel", "HandView", "LatentExplorer", "TrainingPanel"]),
     ],
 )
@@ -63,9 +63,10 @@ def test_public_names(package: str, names: list[str]) -> None:
 
 def test_public_functions_are_not_shadowed_by_modules_of_the_same_name() -> None:
     code = (
-        "import data_tools.catalog, data_tools.mix, data_tools.store, training.run;"
-        "from data_tools import audit, scan, plan, balance, pack; from training import train, evaluate, load_prior;"
-        "print(all(callable(f) for f in (audit, scan, plan, balance, pack, train, evaluate, load_prior)))"
+        "import data_tools.catalog, data_tools.mix, data_tools.store, training.run, training.fitting;"
+        "from data_tools import audit, scan, plan, balance, pack;"
+        "from training import train, evaluate, fit, fit_errors, load_prior;"
+        "print(all(map(callable, (audit, scan, plan, balance, pack, train, evaluate, fit, fit_errors, load_prior))))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "True"

@@ -23,6 +23,9 @@ SWEEP = (-2.0, -1.0, 0.0, 1.0, 2.0)
 AROUND = 8
 """Sweeps per axis, each around another point of the latent space: at the origin alone an axis may look idle."""
 
+AXES_AT_ONCE = 25
+"""Axes swept in one go, a thousand poses: a prior that decodes joint after joint takes little longer for many poses."""
+
 STILL_DEGREES = 0.25
 """An axis that moves the mean joint less than this over its whole sweep has nothing to show."""
 
@@ -86,12 +89,9 @@ def name_axes(prior: Prior) -> list[LatentAxis]:
     generator = torch.Generator().manual_seed(0)
     around = torch.randn(AROUND, prior.latent_dim, generator=generator)
     around[0] = 0
+    moving = float(prior.active.reshape(-1, 3).any(-1).float().mean())
     moved: list[tuple[int, float, list[str]]] = []
-    for index in range(prior.latent_dim):
-        latents = around.repeat(len(SWEEP), 1, 1)
-        latents[..., index] = torch.tensor(SWEEP)[:, None]
-        poses = prior.decode(latents.to(prior.device)).cpu()
-        moving = float(prior.active.reshape(-1, 3).any(-1).float().mean())
+    for index, poses in enumerate(_swept(prior, around)):
         effect = float(mean_joint_degrees(poses[:-1], poses[1:]).sum(0).mean()) / moving
         motion = joint_motion(poses[0], poses[-1]).mean(0)
         moved.append((index, effect, _phrases(motion, prior.pose) if effect >= STILL_DEGREES else []))
@@ -99,6 +99,15 @@ def name_axes(prior: Prior) -> list[LatentAxis]:
     moved.sort(key=lambda axis: -axis[1])
     labels = _distinct([phrases for _, _, phrases in moved])
     return [LatentAxis(index, label, effect) for (index, effect, _), label in zip(moved, labels, strict=True)]
+
+
+def _swept(prior: Prior, around: Float[Tensor, "around latent_dim"]) -> Iterator[Float[Tensor, "sweep around dim"]]:
+    """Poses (axis-angle, radians) along each latent axis in turn, around each of some points."""
+    for axes in torch.arange(prior.latent_dim).split(AXES_AT_ONCE):
+        latents = around.repeat(len(axes), len(SWEEP), 1, 1)
+        for swept, index in zip(latents, axes, strict=True):
+            swept[..., index] = torch.tensor(SWEEP)[:, None]
+        yield from prior.decode(latents.to(prior.device)).cpu()
 
 
 def _phrases(motion: Float[Tensor, "joints 3"], pose: str) -> list[str]:

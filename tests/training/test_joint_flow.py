@@ -17,7 +17,8 @@ from data_tools.store import PoseStore
 from training.config import resolve
 from training.joint_tree import conditions, levels, moving_joints, parents_of
 from training.prior import PoseStatistics, StepInfo
-from training.priors.joint_flow import JointFlow, JointFlowSettings
+from training.priors.joint_flow import FAR, JointFlow, JointFlowSettings
+from training.rational_spline import parameter_count
 
 SMALL = JointFlowSettings(K=3, hidden=9, embed=8, coupling="spline", bins=4, dropout=0.0, noise=0.0)
 AFFINE = replace(SMALL, coupling="affine", start="standard", condition="parent", gaussian_share=0.0)
@@ -121,6 +122,30 @@ def test_the_log_density_is_that_of_the_jacobian_and_decoding_undoes_encoding(se
         expected = float((normal + torch.linalg.slogdet(slopes)[1]).detach())
         assert float(flow._log_prob(x[None], None).detach()) == pytest.approx(expected, abs=1e-9)
         torch.testing.assert_close(flow._decode(latent)[0], x, atol=1e-7, rtol=0)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3, 4])
+def test_one_layer_has_a_spline_and_it_is_the_first_behind_the_regression(layers: int) -> None:
+    flow = bent(replace(SMALL, K=layers, gaussian_share=0.0), *range(9))
+    numbers = [layer.numbers for layer in flow.layers]
+    behind = {1: 0, 2: 1, 3: 2, 4: 2}[layers]  # with one layer there is none behind it
+    assert numbers == [2 + (parameter_count(4) if layer == behind else 0) for layer in range(layers)]
+    assert {layer.numbers for layer in bent(replace(AFFINE, K=layers), *range(9)).layers} == {2}
+    x = torch.randn(50, 9, dtype=torch.float64)
+    torch.testing.assert_close(flow._decode(flow._encode(x)), x, atol=1e-7, rtol=0)
+
+
+def test_a_far_joint_does_not_throw_the_next_ones_off() -> None:
+    """Without a regression, a joint's columns are the same however far the joint is that it is given, beyond FAR."""
+    flow = bent(replace(SMALL, start="standard"), *range(6))
+    latent = torch.zeros(4, 6, dtype=torch.float64)
+    near = flow._decode(latent)
+    near[:, :3] = torch.tensor([[0.0], [1.0], [2.0], [200.0]], dtype=torch.float64) * FAR
+    latent[:, :3] = flow._encode(near)[:, :3]
+    drawn = flow._decode(latent)
+    torch.testing.assert_close(drawn[:, :3], near[:, :3])
+    assert (drawn[0, 3:] - drawn[1, 3:]).abs().max() > 1e-3
+    torch.testing.assert_close(drawn[2:, 3:], drawn[1:2, 3:].expand(2, 3))
 
 
 @pytest.mark.parametrize("condition", ["parent", "ancestors", "siblings", "earlier"])

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 AXES = 3
 """Columns of a joint."""
 
+FAR = 5.0
+"""Networks are told of columns up to so many standard deviations. Beyond what they have seen they say anything, and
+down the tree one far joint would throw the next ones off."""
+
+STRETCH = 1.0
+"""Most that a layer stretches or shrinks a column, as a logarithm."""
+
 
 @dataclass(frozen=True)
 class JointFlowSettings:
@@ -36,8 +43,9 @@ class JointFlowSettings:
         K: Layers of each joint's flow.
         hidden: Width of the hidden layer in each of them.
         embed: Numbers in which a joint is told of the joints it is given.
-        coupling: ``affine`` (shift and stretch), or ``spline`` for a monotone spline before it.
-        bins: Bins of each spline.
+        coupling: ``affine``: every layer shifts and stretches; ``spline``: the first behind the regression bends by a
+            monotone spline as well (a spline costs as much as three layers).
+        bins: Bins of the spline.
         start: ``gaussian``: before the first step each joint is normal about its linear regression on the joints it is
             given (with ``earlier``: the full-covariance Gaussian); ``standard``: every column by itself.
         gaussian_share: Share of the full-covariance Gaussian in the density. It catches what is far from all that was
@@ -48,9 +56,9 @@ class JointFlowSettings:
 
     condition: JointCondition = "earlier"
     K: int = 4
-    hidden: int = 128
+    hidden: int = 64
     embed: int = 32
-    coupling: Kind = "affine"
+    coupling: Kind = "spline"
     bins: int = 8
     start: Literal["gaussian", "standard"] = "gaussian"
     gaussian_share: float = 0.1
@@ -115,9 +123,12 @@ class JointFlow(Prior):
         self.embedding = nn.Parameter(_uniform(len(joints), s.embed, dims, inputs=dims))
         self.embedding_bias = nn.Parameter(_uniform(len(joints), s.embed, 1, inputs=dims))
         self.drop = FastDropout(s.dropout)
-        self.layers = nn.ModuleList(JointLayer(len(joints), s, backward=bool(k % 2)) for k in range(s.K))
         self._before = (s.K + 1) // 2
         """How many layers see the columns as they are; the others see what the regression leaves."""
+        bent = min(self._before, s.K - 1) if s.coupling == "spline" else None
+        self.layers = nn.ModuleList(
+            JointLayer(len(joints), s, backward=bool(k % 2), bins=s.bins if k == bent else 0) for k in range(s.K)
+        )
 
     @property
     def latent_dim(self) -> int:
@@ -204,7 +215,7 @@ class JointFlow(Prior):
     def _embed(self, x: Float[Tensor, "active frames"], at: Tensor | slice = slice(None)) -> Tensor:
         """What each joint is told of the joints it is given, and of no others (joints, embed, frames)."""
         weight = (self.embedding * self.given_columns)[at]
-        told = (weight.flatten(0, 1) @ x).unflatten(0, weight.shape[:2])
+        told = (weight.flatten(0, 1) @ x.clamp(-FAR, FAR)).unflatten(0, weight.shape[:2])
         return functional.silu(told + self.embedding_bias[at])
 
     def _less_regression(self, y: Float[Tensor, "joints 3 frames"], x: Float[Tensor, "active frames"]) -> Tensor:
@@ -238,24 +249,32 @@ class JointLayer(nn.Module):
     """Bends the columns of every joint: each as the joint is told, and as its columns before it say.
 
     A network per joint with one hidden layer, masked so that column i is moved by columns before i only (Germain et
-    al. 2015, MADE); ``backward`` turns the order round. It starts as the identity.
+    al. 2015, MADE). It starts as the identity.
+
+    Args:
+        joints: How many.
+        settings: Widths.
+        backward: Turn the order of the columns round.
+        bins: Of a spline before the shift and stretch; 0 for none.
     """
 
     inputs_mask: Tensor
     outputs_mask: Tensor
 
-    def __init__(self, joints: int, settings: JointFlowSettings, *, backward: bool) -> None:
+    def __init__(self, joints: int, settings: JointFlowSettings, *, backward: bool, bins: int) -> None:
         super().__init__()
         s = settings
-        self.numbers = 2 + (parameter_count(s.bins) if s.coupling == "spline" else 0)
-        self.told = nn.Parameter(_uniform(joints, s.hidden, s.embed, inputs=s.embed))
-        self.own = nn.Parameter(_uniform(joints, s.hidden, AXES, inputs=AXES))
-        self.bias = nn.Parameter(_uniform(joints, s.hidden, 1, inputs=s.embed))
-        self.out = nn.Parameter(torch.zeros(joints, self.numbers * AXES, s.hidden))
-        self.out_bias = nn.Parameter(torch.zeros(joints, self.numbers * AXES, 1))
+        self.numbers = 2 + (parameter_count(bins) if bins else 0)
+        told, own, bias = (s.embed, s.embed), (AXES, AXES), (1, s.embed)
+        self.inner = nn.Parameter(
+            torch.cat([_uniform(joints, s.hidden, n, inputs=of) for n, of in (told, own, bias)], 2)
+        )
+        self.outer = nn.Parameter(torch.zeros(joints, self.numbers * AXES, s.hidden))
+        self.outer_bias = nn.Parameter(torch.zeros(joints, self.numbers * AXES, 1))
         turn = torch.arange(AXES).flip(0) if backward else torch.arange(AXES)
         seen = torch.arange(s.hidden) % AXES  # a hidden unit sees this many columns
-        self.register_buffer("inputs_mask", seen[:, None] > turn, persistent=False)
+        sees = functional.pad(seen[:, None] > turn, (s.embed, 1), value=True)
+        self.register_buffer("inputs_mask", sees, persistent=False)
         self.register_buffer("outputs_mask", (turn[:, None] >= seen).repeat(self.numbers, 1), persistent=False)
 
     def forward(
@@ -286,13 +305,14 @@ class JointLayer(nn.Module):
 
     def _numbers_for(self, y: Tensor, told: Tensor, at: Tensor | slice) -> tuple[Tensor, Tensor, Tensor]:
         """Shift and log-stretch (joints, 3, frames), and spline parameters (joints, numbers, 3 x frames)."""
-        hidden = torch.baddbmm(self.bias[at], self.told[at], told)
-        hidden = torch.baddbmm(hidden, (self.own * self.inputs_mask)[at], y)
-        hidden = functional.silu(hidden)
-        numbers = torch.baddbmm(self.out_bias[at], (self.out * self.outputs_mask)[at], hidden)
+        # Bias and own columns stand among the inputs: each pass over the hidden units of all frames costs as much as a
+        # product of this size.
+        inputs = torch.cat([told, y.clamp(-FAR, FAR), torch.ones_like(y[:, :1])], 1)
+        hidden = functional.silu(torch.bmm((self.inner * self.inputs_mask)[at], inputs))
+        numbers = torch.baddbmm(self.outer_bias[at], (self.outer * self.outputs_mask)[at], hidden)
         # Under bf16 the networks run in 16 bits, the likelihood stays in 32.
         numbers = numbers.to(y.dtype).unflatten(1, (self.numbers, AXES))
-        return numbers[:, 0], 2 * torch.tanh(numbers[:, 1] / 2), numbers[:, 2:].flatten(2)
+        return numbers[:, 0], STRETCH * torch.tanh(numbers[:, 1] / STRETCH), numbers[:, 2:].flatten(2)
 
 
 def _uniform(*shape: int, inputs: int) -> Float[Tensor, "..."]:
