@@ -1,4 +1,4 @@
-"""The explorer's controls: sliders for the latent axes, and the bar that walks from one pinned pose to another."""
+"""The explorer's controls: sliders for latent axes, what samples are to be like, and the walk between pinned poses."""
 
 from __future__ import annotations
 
@@ -68,6 +68,35 @@ class AxisSliders:
 def _slider(rank: int, axis: LatentAxis) -> Slider:
     title = f"{axis.label}: latent axis {axis.index}; from −2 to +2 sd a joint turns {axis.effect:.0f}° on average"
     return Slider(f"{rank + 1}  {axis.label}", -REACH, REACH, unit="sd", signed=True, title=title)
+
+
+class ConditionPicker:
+    """What samples are to be like, where a prior has learnt kinds of poses; not there for other priors.
+
+    Attributes:
+        widget: What to show.
+    """
+
+    def __init__(self) -> None:
+        self.widget = W.Dropdown(
+            description="like",
+            tooltip="What samples are to be like: the kinds of poses that this prior has learnt apart",
+            style={"description_width": "2em"},
+            layout={"width": "200px"},
+        )
+        self.use(())
+
+    @property
+    def chosen(self) -> str | None:
+        """A kind of poses, or None for all poses."""
+        return self.widget.value
+
+    def use(self, names: Sequence[str]) -> None:
+        """Offer these kinds; what was chosen stays where it is among them."""
+        chosen = self.widget.value if self.widget.value in names else None
+        self.widget.options = [("all poses", None), *((name, name) for name in names)]
+        self.widget.value = chosen
+        self.widget.layout.display = None if names else "none"
 
 
 class WalkBar:

@@ -50,7 +50,9 @@ class Curve:
 
 
 def learning_curves(curves: Sequence[Curve], *, title: str, unit: str) -> str:
-    """All runs on one axis, each labelled at its end; hovering a point says its number.
+    """All runs on one axis; a dot marks each one's best and a label at the edge says it; hovering says any number.
+
+    A run that ended before the others goes on to the edge as a thin line, to the label that stands there.
 
     Args:
         curves: One per run; those without a value are left out.
@@ -58,7 +60,8 @@ def learning_curves(curves: Sequence[Curve], *, title: str, unit: str) -> str:
         unit: Of the values.
     """
     curves = [curve for curve in curves if curve.values]
-    heading = f"<figcaption>{escape(title)}, {escape(unit)}</figcaption>"
+    dots = '<span class="hp-muted">the dot is the best, and what is kept</span>' if _has_course(curves) else ""
+    heading = f"<figcaption>{escape(title)}, {escape(unit)}{dots}</figcaption>"
     if not curves:
         return f'<figure class="hp-figure">{heading}<div class="hp-empty">{_NO_LOOK}</div></figure>'
     low, high = _value_range(curves)
@@ -70,6 +73,12 @@ def learning_curves(curves: Sequence[Curve], *, title: str, unit: str) -> str:
 
     lines = [f'<path class="hp-grid" d="M0 {_c(down(tick))}H1000"/>' for tick in ticks]
     lines += [_curve_path(curve, last, down) for curve in curves]
+    lines += [
+        f'<path class="hp-line hp-tail" style="stroke:{curve.colour}" '
+        f'd="M{_c(curve.epochs[-1] / last)} {_c(down(curve.values[-1]))}H1000"/>'
+        for curve in curves
+        if not curve.flat and curve.epochs[-1] < last
+    ]
     over = [f'<span class="hp-tick-y" style="top:{_p(down(tick))}">{_figure(tick)}</span>' for tick in ticks]
     over += [
         f'<span class="hp-tick-x" style="left:{_p(tick / last)}">{tick:g}</span>'
@@ -79,11 +88,12 @@ def learning_curves(curves: Sequence[Curve], *, title: str, unit: str) -> str:
     over += [point for curve in curves for point in _points(curve, last, down, unit)]
     ends = spread([down(curve.values[-1]) for curve in curves], LABEL_STEP)
     over += [
-        f'<span class="hp-end" data-key="{escape(curve.name)}" style="top:{_p(top)};color:{curve.colour}">'
-        f"<b>{escape(curve.label)}</b> {_figure(curve.values[-1], 1)}</span>"
+        f'<span class="hp-end" data-key="{escape(curve.name)}" style="top:{_p(top)}" title="{escape(curve.label)}">'
+        f'<i style="background:{curve.colour}"></i><b>{escape(curve.label)}</b>'
+        f"<span>{_figure(min(curve.values), 1)}</span></span>"
         for curve, top in zip(curves, ends, strict=True)
     ]
-    said = "; ".join(f"{curve.label} {_figure(curve.values[-1], 1)}" for curve in curves)
+    said = "; ".join(f"{curve.label} {_figure(min(curve.values), 1)}" for curve in curves)
     return (
         f'<figure class="hp-figure" role="img" aria-label="{escape(title)}, {escape(unit)}: {escape(said)}">{heading}'
         f'<div class="hp-curves"><svg viewBox="0 0 1000 1000" preserveAspectRatio="none">{"".join(lines)}</svg>'
@@ -110,15 +120,21 @@ def _curve_path(curve: Curve, last: float, down: Callable[[float], float]) -> st
     return f'<path class="hp-line{kind}" data-key="{escape(curve.name)}" style="stroke:{curve.colour}" d="{drawn}"/>'
 
 
+def _has_course(curves: Sequence[Curve]) -> bool:
+    return any(not curve.flat for curve in curves)
+
+
 def _points(curve: Curve, last: float, down: Callable[[float], float], unit: str) -> list[str]:
-    """Dots to hover over."""
+    """Dots to hover over; the best one is always seen."""
     if curve.flat:
         return []
+    best = curve.values.index(min(curve.values))
     return [
-        f'<i class="hp-dot" style="left:{_p(curve.epochs[k] / last)};top:{_p(down(curve.values[k]))};'
+        f'<i class="hp-dot{" hp-best" if k == best else ""}" '
+        f'style="left:{_p(curve.epochs[k] / last)};top:{_p(down(curve.values[k]))};'
         f'background:{curve.colour}" title="{escape(curve.label)}, epoch {curve.epochs[k]:g}: '
         f'{_figure(curve.values[k], 2)} {escape(unit)}"></i>'
-        for k in _thinned(curve, DOTS)
+        for k in sorted({*_thinned(curve, DOTS), best})
         if down(curve.values[k]) >= 0
     ]
 

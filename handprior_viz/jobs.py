@@ -172,10 +172,10 @@ def stop(run: RunFolder | str | Path) -> None:
 
 
 def runs(out: str | Path = "runs") -> list[RunFolder]:
-    """All runs in a folder, oldest first; none if there is no such folder yet."""
+    """All runs in a folder, oldest first, those queued together in their turns; none if there is no such folder yet."""
     folder = Path(out)
     found = [RunFolder(path) for path in folder.iterdir() if (path / "status.json").exists()] if folder.is_dir() else []
-    return sorted(found, key=lambda run: (run.name.rpartition("-")[0][-15:], run.name))
+    return sorted(found, key=lambda run: (run.name.rpartition("-")[0][-15:], run.status().get("turn") or 0, run.name))
 
 
 def state_of(run: RunFolder) -> dict[str, Any]:

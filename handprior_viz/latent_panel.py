@@ -15,7 +15,7 @@ from data_tools.hand_model import HandModel
 from data_tools.pose_layout import hands_of
 from data_tools.store import PoseStore
 from handprior_viz.explored import Explored
-from handprior_viz.explorer_controls import AxisSliders, WalkBar
+from handprior_viz.explorer_controls import AxisSliders, ConditionPicker, WalkBar
 from handprior_viz.explorer_state import Blend, ExplorerState, Latent, Pin
 from handprior_viz.hand_view import HandView
 from handprior_viz.live_markup import LiveMarkup
@@ -120,19 +120,29 @@ class LatentExplorer(Panel):
 
     def show_pose(self, pose: Float[np.ndarray, "dim"]) -> None:
         """Show the latent that the prior finds for a pose (radians, mean hand included): close to it, not equal."""
+        self._change(lambda state: state.placed(self._encode(torch.from_numpy(np.array(pose, np.float32)))))
 
-        def show(state: ExplorerState) -> ExplorerState:
-            assert self.prior is not None
-            with torch.no_grad():
-                latent = self.prior.encode(torch.from_numpy(np.array(pose, np.float32)))
-            return state.placed(latent.double().tolist())
+    def sample(self, seed: int | None = None, *, like: str | None = None) -> None:
+        """Show a sample of the prior.
 
-        self._change(show)
+        Args:
+            seed: For the same sample again.
+            like: A kind of poses that the prior has learnt apart (``prior.condition_names``), such as ``GRAB``; all
+                poses if not given.
 
-    def sample(self, seed: int | None = None) -> None:
-        """Show a sample of the prior."""
+        Raises:
+            ValueError: The prior does not know that kind.
+        """
         random = self._random if seed is None else np.random.default_rng(seed)
-        self._change(lambda state: state.placed(random.standard_normal(len(state.latent)).tolist()))
+
+        def draw(state: ExplorerState) -> ExplorerState:
+            if like is None:
+                return state.placed(random.standard_normal(len(state.latent)).tolist())
+            assert self.prior is not None
+            generator = torch.Generator().manual_seed(int(random.integers(2**62)))
+            return state.placed(self._encode(self.prior.sample(1, generator=generator, condition=like)[0]))
+
+        self._change(draw)
 
     def step(self, seed: int | None = None) -> None:
         """Take a small random step from the latent shown."""
@@ -210,6 +220,7 @@ class LatentExplorer(Panel):
         self._sentence = LiveMarkup(self._explored.sentence(None))
         self._standing = Standing(self.store, on_error=self.tell) if self.store is not None else None
         self._axes = AxisSliders(self._on_axis)
+        self._like = ConditionPicker()
         self._walk = WalkBar(
             on_pin=self._telling(self.pin),
             on_walk=self._telling(self._on_walk),
@@ -231,13 +242,17 @@ class LatentExplorer(Panel):
             self._undo,
             self._redo,
             button("Reset", "Back to the middle of the latent space", self.reset),
-            button("Sample", "A pose drawn from the prior", self.sample, main=True),
+            button("Sample", "A pose drawn from the prior", self._telling(self._on_sample), main=True),
+            self._like.widget,
             button("Random step", f"A small step from here: {STEP_SIZE:g} sd on every axis, at random", self.step),
         ]
         if self.store is not None:
             about = "A held-out frame of the store, encoded and decoded by the prior"
             tools.append(button("Real frame", about, self._telling(self.real_frame)))
         return row(*tools, classes=["hp-tight"])
+
+    def _on_sample(self) -> None:
+        self.sample(like=self._like.chosen)
 
     def _on_axis(self, axis: int, value: float, gesture: int) -> None:
         self._change(lambda state: state.moved(axis, value, gesture=("axes", gesture, axis)))
@@ -290,6 +305,12 @@ class LatentExplorer(Panel):
         with torch.no_grad():
             return self.prior.decode(torch.tensor(latent, dtype=torch.float32)).numpy()
 
+    def _encode(self, pose: Float[torch.Tensor, "dim"]) -> list[float]:
+        assert self.prior is not None
+        with torch.no_grad():
+            latent: list[float] = self.prior.encode(pose).double().tolist()
+        return latent
+
     def _draw(self, state: ExplorerState) -> None:
         pose = self._decode(state.latent)
         self.view.show(hands_of(pose))
@@ -329,6 +350,7 @@ class LatentExplorer(Panel):
             self._state = self._state or ExplorerState.start(prior.latent_dim)
             self._sentence.markup = self._explored.sentence(self.prior)
             self._axes.use(axes, self._state.latent)
+            self._like.use(prior.condition_names)
             self._show(self._state)
             asked, self._asked = self._asked, []
             for ask in asked:

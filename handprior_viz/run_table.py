@@ -118,7 +118,8 @@ def run_table(rows: Sequence[RunRow]) -> str:
 
 
 def _row(row: RunRow) -> str:
-    message = f'<span class="hp-run-message">{escape(row.message)}</span>' if row.message else ""
+    told = row.message and row.state != "queued"  # what one waits for stands where its epochs will
+    message = f'<span class="hp-run-message">{escape(row.message)}</span>' if told else ""
     return (
         f'<div class="hp-run" role="row" data-key="{escape(row.name)}">'
         f'<span role="cell" class="hp-run-name" title="{escape(row.name)}"><i style="background:{row.colour}"></i>'
@@ -136,8 +137,8 @@ def _row(row: RunRow) -> str:
 
 def _epochs(row: RunRow) -> str:
     if row.state == "queued":
-        return "starting…"
-    return f"epoch {row.epoch}/{row.max_epochs}" if row.max_epochs > 1 else "closed form"
+        return escape(row.message) or "starting…"
+    return f"epoch {row.epoch}/{row.max_epochs}" if row.max_epochs > 1 else "fitted at once"
 
 
 def _left(row: RunRow) -> str:

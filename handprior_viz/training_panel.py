@@ -160,7 +160,7 @@ class TrainingPanel(Panel):
                 value=name == "hand_vae",
                 description=prior.title,
                 indent=False,
-                tooltip=f"Train a {prior.title}" + (": fitted in closed form, at once" if prior.closed_form else ""),
+                tooltip=f"Train a {prior.title}" + (": fitted at once, without epochs" if prior.closed_form else ""),
                 layout={"width": "auto"},
             )
             for name, prior in PRIORS.items()

@@ -31,13 +31,33 @@ def two_curves() -> list[Curve]:
     ]
 
 
-def test_curves_are_labelled_with_their_last_value_and_user_text_is_escaped() -> None:
+def test_curves_are_labelled_with_their_best_value_and_user_text_is_escaped() -> None:
     markup = learning_curves(two_curves(), title="held-out likelihood (lower is better)", unit="nats per frame")
     assert "Hand VAE &lt;1&gt;" in markup
     assert "<1>" not in markup
     assert "\N{MINUS SIGN}20.0" in markup
     assert "\N{MINUS SIGN}12.0" in markup
     assert "held-out likelihood (lower is better), nats per frame" in markup
+
+
+def test_the_best_of_a_curve_that_gets_worse_again_is_marked_and_said() -> None:
+    worse = Curve("flow-1", "Global flow", (1.0, 2.0, 3.0, 4.0), (-80.0, -82.2, -81.0, -79.6), "#009E73")
+    markup = learning_curves([worse, *two_curves()], title="t", unit="u")
+    label = re.search(r'<span class="hp-end" data-key="flow-1".*?</span></span>', markup)
+    assert label is not None
+    assert "\N{MINUS SIGN}82.2" in label.group()
+    marked = re.findall(r'<i class="hp-dot hp-best"[^>]*title="([^"]*)"', markup)
+    assert marked == [
+        "Global flow, epoch 2: \N{MINUS SIGN}82.20 u",
+        "Hand VAE &lt;1&gt;, epoch 3: \N{MINUS SIGN}20.00 u",
+    ]
+
+
+def test_a_run_of_fewer_epochs_goes_on_to_its_label_as_a_thin_line() -> None:
+    short = Curve("flow-1", "Global flow", (1.0,), (-10.0,), "#009E73")
+    markup = learning_curves([short, *two_curves()], title="t", unit="u")
+    tails = re.findall(r'class="hp-line hp-tail"[^>]* d="M([\d.]+) [\d.]+H1000"', markup)
+    assert [float(x) for x in tails] == pytest.approx([1000 / 3], abs=0.1)  # from epoch 1 of 3; the others end there
 
 
 def test_a_lower_value_is_drawn_lower() -> None:

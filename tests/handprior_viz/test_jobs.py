@@ -45,6 +45,15 @@ def out(tmp_path: Path):
             process_of(run).kill()
 
 
+def test_runs_that_were_queued_in_one_second_stand_in_their_turns(tmp_path: Path) -> None:
+    for turn, name in enumerate(["joint_flow-20250131-142501-zzz", "gaussian-20250131-142501-aaa"]):
+        (tmp_path / name).mkdir()
+        RunFolder(tmp_path / name).update_status(state="queued", turn=100.0 + turn)
+    (tmp_path / "hand_vae-20250131-142500-mmm").mkdir()
+    RunFolder(tmp_path / "hand_vae-20250131-142500-mmm").update_status(state="queued")
+    assert [run.name.partition("-")[0] for run in jobs.runs(tmp_path)] == ["hand_vae", "joint_flow", "gaussian"]
+
+
 def test_a_training_is_stopped_with_its_work_kept_and_goes_on(store, out: Path) -> None:
     run = jobs.start("hand_vae", store, out=out, overrides=ENDLESS)
     assert run.is_alive()

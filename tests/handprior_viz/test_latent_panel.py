@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from handprior_viz import LatentExplorer
+from handprior_viz.panel import _family
 from training import load_prior
+from training.priors.global_flow import GlobalFlow, GlobalFlowSettings
 from training.run_folder import RunFolder
 
 
@@ -194,6 +196,44 @@ def test_a_run_that_ended_without_a_checkpoint_is_refused(tmp_path: Path) -> Non
     run.update_status(state="failed")
     with pytest.raises(FileNotFoundError, match="no checkpoint"):
         LatentExplorer(run)
+
+
+def test_samples_are_like_the_chosen_dataset_where_the_prior_has_learnt_datasets_apart(store, monkeypatch) -> None:
+    prior = GlobalFlow.for_store(store, GlobalFlowSettings(K=2, hidden=8, condition="dataset"))
+    prior.begin(store)
+    drawn_like, pose = [], torch.from_numpy(store.split("test")[5].copy())
+    monkeypatch.setattr(
+        type(prior), "sample", lambda _, n, *, generator, condition: drawn_like.append(condition) or pose[None]
+    )
+    explorer = LatentExplorer(prior, store)
+    picker = explorer._like.widget
+    assert picker.layout.display is None
+    names = [str(label) for label, _ in picker.options]
+    assert names == ["all poses", *sorted(store.split_rows("train")["dataset"].cast(str).unique())]
+    picker.value = names[3]
+    press(explorer, "Sample")
+    assert drawn_like == [names[3]]
+    np.testing.assert_allclose(explorer.pose, pose, atol=1e-4)
+    picker.value = None
+    press(explorer, "Sample")
+    assert len(drawn_like) == 1  # all poses: the latent itself is drawn
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="no condition 'GRAP'"):
+        explorer.sample(like="GRAP")
+    explorer.close()
+
+
+def test_a_prior_without_conditions_offers_none(explorer: LatentExplorer) -> None:
+    assert explorer._like.widget.layout.display == "none"
+    with pytest.raises(ValueError, match="without conditions"):
+        explorer.sample(like="GRAB")
+
+
+def press(explorer: LatentExplorer, label: str) -> None:
+    """Press the button of this name."""
+    found = [w for w in _family(explorer) if getattr(w, "description", None) == label]
+    assert len(found) == 1
+    found[0].click()
 
 
 @pytest.mark.usefixtures("no_widgets_left")

@@ -31,6 +31,13 @@ def test_a_stopped_training_names_what_was_kept_and_can_go_on() -> None:
     assert "aria-disabled" not in markup
 
 
+def test_what_a_queued_training_waits_for_stands_where_its_epochs_will() -> None:
+    markup = run_table([row(state="queued", message="waiting for its turn", epoch=0, max_epochs=0)])
+    assert '<span role="cell">waiting for its turn</span>' in markup
+    assert "hp-run-message" not in markup
+    assert "starting…" in run_table([row(state="queued", epoch=0, max_epochs=0)])
+
+
 def test_without_a_checkpoint_resume_says_why_not() -> None:
     markup = run_table([row(state="failed", message="out of memory: lower batch_size")])
     assert 'aria-disabled="true" title="no checkpoint to go on from"' in markup
