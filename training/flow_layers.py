@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from training.fast_dropout import FastDropout
-from training.rational_spline import inverse_spline, parameter_count, spline
+from training.rational_spline import column_spline, inverse_spline, parameter_count, spline
 
 Kind = Literal["affine", "spline"]
 
@@ -46,7 +46,7 @@ class Marginals(nn.Module):
         self.knots = nn.Parameter(torch.zeros(1, parameter_count(bins), columns))
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        y, log_slope = spline(x, self.knots.expand(len(x), -1, -1))
+        y, log_slope = column_spline(x, self.knots[0])
         return y, log_slope.sum(-1)
 
     def inverse(self, y: Tensor, context: Tensor | None = None) -> Tensor:

@@ -18,7 +18,7 @@ from training import load_prior, train
 from training.flow_layers import ActNorm
 from training.prior import PoseStatistics, StepInfo
 from training.priors.global_flow import GlobalFlow, GlobalFlowSettings
-from training.rational_spline import BOUND, inverse_spline, spline
+from training.rational_spline import BOUND, column_spline, inverse_spline, spline
 
 SMALL = GlobalFlowSettings(K=3, hidden=16, coupling="spline", bins=4, marginal_bins=5)
 AFFINE = GlobalFlowSettings(K=3, hidden=16, act_norm=True, start="standard", gaussian_share=0.0)
@@ -113,6 +113,21 @@ def test_the_written_gradient_is_the_true_one() -> None:
     x = (2 * torch.randn(4, 5, dtype=torch.float64)).requires_grad_()
     knots = torch.randn(4, 23, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(spline, (x, knots))
+
+
+def test_a_spline_per_column_is_the_same_spline_for_every_frame() -> None:
+    """Values, slopes and gradients, inside the bounds, outside, and on them."""
+    generator = torch.Generator().manual_seed(3)
+    x = 3 * torch.randn(200, 4, generator=generator, dtype=torch.float64)
+    x[0], x[1] = BOUND, -BOUND
+    knots = torch.randn(3 * 6 - 1, 4, generator=generator, dtype=torch.float64)
+    weights = torch.randn(2, *x.shape, generator=generator, dtype=torch.float64)
+    found = []
+    for bent in (lambda x, knots: column_spline(x, knots), lambda x, knots: spline(x, knots.expand(len(x), -1, -1))):
+        at = [x.clone().requires_grad_(), knots.clone().requires_grad_()]
+        y, log_slope = bent(*at)
+        found.append([y, log_slope, *torch.autograd.grad((weights[0] * y + weights[1] * log_slope).sum(), at)])
+    torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-9)
 
 
 def test_it_learns_a_correlated_multimodal_density() -> None:

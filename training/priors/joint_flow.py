@@ -308,8 +308,8 @@ class JointLayer(nn.Module):
         # Bias and own columns stand among the inputs: each pass over the hidden units of all frames costs as much as a
         # product of this size.
         inputs = torch.cat([told, y.clamp(-FAR, FAR), torch.ones_like(y[:, :1])], 1)
-        hidden = functional.silu(torch.bmm((self.inner * self.inputs_mask)[at], inputs))
-        numbers = torch.baddbmm(self.outer_bias[at], (self.outer * self.outputs_mask)[at], hidden)
+        hidden = functional.silu(torch.bmm(self.inner[at] * self.inputs_mask, inputs))
+        numbers = torch.baddbmm(self.outer_bias[at], self.outer[at] * self.outputs_mask, hidden)
         # Under bf16 the networks run in 16 bits, the likelihood stays in 32.
         numbers = numbers.to(y.dtype).unflatten(1, (self.numbers, AXES))
         return numbers[:, 0], STRETCH * torch.tanh(numbers[:, 1] / STRETCH), numbers[:, 2:].flatten(2)
