@@ -155,7 +155,7 @@ def _nll(row: RunRow) -> str:
 
 def _nll_title(row: RunRow) -> str:
     bound = "; an upper bound of the true number" if row.is_bound else ""
-    return f' title="best held-out likelihood, nats per frame (lower is better){bound}"'
+    return f' title="best held-out negative log-likelihood, nats per frame (lower is better){bound}"'
 
 
 def _buttons(row: RunRow) -> str:
