@@ -14,14 +14,14 @@ from jaxtyping import Float
 from data_tools.hand_model import HandModel
 from data_tools.pose_layout import hands_of
 from data_tools.store import PoseStore
-from handprior_viz.explored import Explored
-from handprior_viz.explorer_controls import AxisSliders, ConditionPicker, WalkBar
-from handprior_viz.explorer_state import Blend, ExplorerState, Latent, Pin
+from handprior_viz.explorer.controls import AxisSliders, ConditionPicker, WalkBar
+from handprior_viz.explorer.explored import Explored
+from handprior_viz.explorer.standing import Standing
+from handprior_viz.explorer.state import Blend, ExplorerState, Latent, Pin
 from handprior_viz.hand_view import HandView
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.pacing import Every, LatestWins
 from handprior_viz.panel import Panel, button, column, row, set_enabled
-from handprior_viz.standing import Standing
 from training.latent_axes import LatentAxis, name_axes
 from training.prior import Prior
 from training.run_folder import RunFolder

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets as W
 
-from handprior_viz.explorer_state import ExplorerState
+from handprior_viz.explorer.state import ExplorerState
 from handprior_viz.panel import button, column, row, set_enabled
 from handprior_viz.slider_rack import Slider, SliderRack
 from training.latent_axes import LatentAxis

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 
 from data_tools.store import PoseStore
-from handprior_viz.backdrop import AngleSpread, Backdrop, held_out_energies
+from handprior_viz.explorer.backdrop import AngleSpread, Backdrop, held_out_energies
 from handprior_viz.figures import density_strips, gauge, minus, position, verdict
 from handprior_viz.joint_angles import JOINT_ANGLES, JointAngle, by_finger
 from handprior_viz.live_markup import LiveMarkup

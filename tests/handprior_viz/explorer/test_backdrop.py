@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from handprior_viz.backdrop import Backdrop, held_out_energies
+from handprior_viz.explorer.backdrop import Backdrop, held_out_energies
 from handprior_viz.joint_angles import JOINT_ANGLES
 from training import load_prior
 

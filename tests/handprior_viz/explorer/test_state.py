@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial import geometric_slerp
 
-from handprior_viz.explorer_state import STEPS_KEPT, ExplorerState, interpolate
+from handprior_viz.explorer.state import STEPS_KEPT, ExplorerState, interpolate
 
 numbers = st.floats(-4, 4, allow_nan=False)
 latents = st.lists(numbers, min_size=5, max_size=5)
