@@ -33,8 +33,10 @@ class FastDropout(nn.Module):
         dropped = round(self.share * LEVELS)
         seed = int(torch.randint(2**62, ()))
         words = np.random.SFC64(seed).random_raw(-(-x.numel() // 4))  # 64 bits each: four numbers
-        bits = torch.from_numpy(words.view(np.int16))[: x.numel()].view(x.shape)
-        return x * ((bits >= dropped - LEVELS // 2) * (LEVELS / (LEVELS - dropped)))
+        kept = words.view(np.int16)[: x.numel()] >= dropped - LEVELS // 2
+        # Compared and made numbers by numpy: torch takes five times as long for either.
+        scale = torch.from_numpy(kept.astype(np.float32)).mul_(LEVELS / (LEVELS - dropped))
+        return x * scale.view(x.shape).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"share={self.share}"

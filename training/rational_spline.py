@@ -44,32 +44,6 @@ def spline(
     return y, log_slope
 
 
-def column_spline(
-    x: Float[Tensor, "frames columns"], parameters: Float[Tensor, "numbers columns"]
-) -> tuple[Float[Tensor, "frames columns"], Float[Tensor, "frames columns"]]:
-    """:func:`spline` with one spline per column for all frames, whose bins are worked out once and not per frame."""
-    shares, slopes, _ = _shape(parameters.unsqueeze(0))
-    bins = shares.shape[2]
-    sizes = shares[0] * _span(bins) + 2 * BOUND * NARROWEST
-    ends = torch.ones_like(slopes[0, :1])
-    knots = torch.cat([ends, slopes[0], ends])
-    edges = sizes.cumsum(1) - sizes - BOUND
-    table = torch.stack([edges[0], edges[1], sizes[0], sizes[1], knots[:-1], knots[1:]])
-    inside = x.abs() < BOUND
-    clamped = x.clamp(-BOUND + _EDGE, BOUND - _EDGE)
-    with torch.no_grad():
-        within = edges[0, 1:].T.contiguous()
-        index = torch.searchsorted(within, clamped.T.contiguous(), right=True).T
-    x0, y0, width, height, left, right = table.gather(1, index.expand(len(table), -1, -1))
-    slope, share = height / width, (clamped - x0) / width
-    rest = 1 - share
-    below = slope + (right + left - 2 * slope) * (share * rest)  # denominator of eq. 4
-    above = slope * share * share + left * share * rest
-    steep = right * share * share + 2 * slope * share * rest + left * rest * rest  # numerator of eq. 5, likewise
-    log_slope = 2 * (slope / below).log() + steep.log()
-    return torch.where(inside, y0 + height * above / below, x), torch.where(inside, log_slope, 0.0)
-
-
 def inverse_spline(
     y: Float[Tensor, "frames columns"], parameters: Float[Tensor, "frames numbers columns"]
 ) -> Float[Tensor, "frames columns"]:
@@ -129,8 +103,8 @@ class _Spline(torch.autograd.Function):
         d_shares = gradient[:, : 2 * bins].unflatten(1, (2, bins))
         # The left edge of a bin is the sum of the sizes before it.
         before = torch.arange(bins, device=index.device).view(1, 1, bins, 1) < index.unsqueeze(1)
-        torch.mul(torch.stack([-d_x, y_inside], 1).mul_(_span(bins)).unsqueeze(2), before, out=d_shares)
-        own = torch.stack([d_width, d_height], 1).mul_(_span(bins)).unsqueeze(2)
+        torch.mul(torch.stack([-d_x, y_inside], 1).mul_(bin_span(bins)).unsqueeze(2), before, out=d_shares)
+        own = torch.stack([d_width, d_height], 1).mul_(bin_span(bins)).unsqueeze(2)
         d_shares.scatter_(2, index.unsqueeze(1).expand(-1, 2, -1, -1), own).mul_(shares)
         d_shares.addcmul_(shares, d_shares.sum(2, keepdim=True), value=-1)
         d_knots = slopes.new_zeros(len(slopes), bins + 1, slopes.shape[2])
@@ -139,9 +113,17 @@ class _Spline(torch.autograd.Function):
         return torch.where(inside, d_x, y_grad), gradient.mul_(squeeze).mul_(squeeze)
 
 
-def _span(bins: int) -> float:
+def bin_span(bins: int) -> float:
     """What the bins share out among them: the whole range, less the smallest size of each."""
     return 2 * BOUND * (1 - NARROWEST * bins)
+
+
+def bin_shapes(
+    parameters: Float[Tensor, "frames numbers columns"],
+) -> tuple[Float[Tensor, "frames 2 bins columns"], Float[Tensor, "frames knots columns"]]:
+    """Shares of the bins in width and height (each still to be stretched by :func:`bin_span`), slopes between bins."""
+    shares, slopes, _ = _shape(parameters)
+    return shares, slopes
 
 
 def _shape(parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -165,7 +147,7 @@ def _bin(x: Tensor, shares: Tensor, slopes: Tensor, *, along: int) -> tuple[Tens
         Its left and lower edge, width, height, slopes at both ends, and its number (frames, 1, columns).
     """
     bins = shares.shape[2]
-    smallest, span = 2 * BOUND * NARROWEST, _span(bins)
+    smallest, span = 2 * BOUND * NARROWEST, bin_span(bins)
     filled = shares.cumsum(2)
     passed = torch.arange(1, bins, device=x.device, dtype=x.dtype).view(1, -1, 1) * (smallest / span)
     index = (filled[:, along, :-1] + passed <= ((x + BOUND) / span).unsqueeze(1)).sum(1, keepdim=True)

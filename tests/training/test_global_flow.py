@@ -15,10 +15,11 @@ from torch.autograd.functional import jacobian
 
 from data_tools.store import PoseStore
 from training import load_prior, train
+from training.column_spline import column_spline
 from training.flow_layers import ActNorm
 from training.prior import PoseStatistics, StepInfo
 from training.priors.global_flow import GlobalFlow, GlobalFlowSettings
-from training.rational_spline import BOUND, column_spline, inverse_spline, spline
+from training.rational_spline import BOUND, inverse_spline, spline
 
 SMALL = GlobalFlowSettings(K=3, hidden=16, coupling="spline", bins=4, marginal_bins=5)
 AFFINE = GlobalFlowSettings(K=3, hidden=16, act_norm=True, start="standard", gaussian_share=0.0)
@@ -122,6 +123,7 @@ def test_a_spline_per_column_is_the_same_spline_for_every_frame() -> None:
     x[0], x[1] = BOUND, -BOUND
     knots = torch.randn(3 * 6 - 1, 4, generator=generator, dtype=torch.float64)
     weights = torch.randn(2, *x.shape, generator=generator, dtype=torch.float64)
+    weights[1, :2] = 0  # on the bounds the logarithm of the slope has no gradient: it differs from either side
     found = []
     for bent in (lambda x, knots: column_spline(x, knots), lambda x, knots: spline(x, knots.expand(len(x), -1, -1))):
         at = [x.clone().requires_grad_(), knots.clone().requires_grad_()]

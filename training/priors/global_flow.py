@@ -32,7 +32,7 @@ class GlobalFlowSettings:
         hidden: Width of the hidden layers of each coupling.
         coupling: ``affine`` (RealNVP, arXiv 1605.08803) or ``spline`` (arXiv 1906.04032).
         bins: Bins of each spline.
-        marginal_bins: Bins of the splines that bend each column by itself, first and last; 0 leaves them out.
+        marginal_bins: Bins of the splines that bend each column by itself, before all couplings; 0 leaves them out.
         act_norm: Normalise before and after each coupling (arXiv 1807.03039).
         start: ``gaussian``: the flow is the full-covariance Gaussian before its first step; ``standard``: independent
             columns.
@@ -99,7 +99,6 @@ class GlobalFlow(Prior):
             layers += [coupling]
             layers += [ActNorm(dims)] if s.act_norm else []
         layers += [_Back(layers)]
-        layers += [Marginals(dims, s.marginal_bins)] if s.marginal_bins else []
         self.layers = nn.ModuleList(layers)
 
     @classmethod

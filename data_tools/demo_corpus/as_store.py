@@ -1,0 +1,43 @@
+"""The corpus mixed and packed in one call, for notebooks and tests that begin where training begins."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_tools.demo_corpus.writing import write
+
+if TYPE_CHECKING:
+    from data_tools.store import PoseStore
+
+
+def packed(folder: str | Path, *, frames: int = 60_000, total: int = 20_000, seed: int = 0) -> PoseStore:
+    """Write the corpus, mix it 60/25/15 and pack the mix; what is there already in these sizes is only opened.
+
+    Args:
+        folder: For ``data``, ``splits`` and ``store``.
+        frames: Size of the corpus.
+        total: Frames of the mix.
+        seed: Seed of the corpus and of the draw.
+
+    Returns:
+        The store of both hands, ``folder/store``.
+
+    Raises:
+        FileExistsError: Something else lies where the splits or the store are to be.
+    """
+    from data_tools import PoseStore, balance, pack, scan
+    from data_tools.mix import Mix
+
+    folder = Path(folder)
+    made_of, note = {"frames": frames, "total": total, "seed": seed}, folder / "made_of.json"
+    if note.exists() and (folder / "store" / "store.json").exists() and json.loads(note.read_text()) == made_of:
+        return PoseStore(folder / "store")
+    note.unlink(missing_ok=True)
+    write(folder / "data", frames=frames, seed=seed)
+    balance(scan(folder / "data"), replace(Mix.default(), total=total, seed=seed), folder / "splits")
+    store = pack(folder / "splits", folder / "data", folder / "store")
+    note.write_text(json.dumps(made_of))
+    return store
