@@ -107,7 +107,7 @@ class JointFlow(Prior):
         joints = moving_joints(statistics.active)
         active = statistics.active.reshape(-1, AXES)[joints]
         given = conditions(s.condition, statistics.active)
-        self._levels = [torch.from_numpy(level) for level in levels(given)]
+        self._levels = [_consecutive(level) for level in levels(given)]
         slots = np.where(active, active.ravel().cumsum().reshape(active.shape) - 1, dims)
         fixed = {
             "slots": torch.from_numpy(slots),  # which active column each (joint, axis) is; one past the end if none
@@ -175,17 +175,18 @@ class JointFlow(Prior):
         """Joint after joint: those that are given nothing first, then those given these, down the tree."""
         left = self._by_joint(latent)
         x = torch.zeros_like(latent).T
-        for joints in self._levels:
-            at = joints.to(self.device)
-            given, told = self._regressed(x, at), self._embed(x, at)
-            y = left[at]
-            for layer in reversed(self.layers[self._before :]):
-                y = layer.inverse(y, told, self.filled[at], at)  # type: ignore[operator]
+        embedding, masked = self.embedding * self.given_columns, [layer.masked() for layer in self.layers]  # type: ignore[operator]
+        after, before = (range(len(self.layers))[part] for part in (slice(self._before, None), slice(self._before)))
+        for at in self._levels:
+            given, told, y = self._regressed(x, at), self._embed(x, embedding, at), left[at]
+            for k in reversed(after):
+                y = self.layers[k].inverse(y, told, self.filled[at], at, masked[k])  # type: ignore[operator]
             y = torch.linalg.solve_triangular(self.scaling[at], y - given, upper=False)
-            for layer in reversed(self.layers[: self._before]):
-                y = layer.inverse(y, told, self.filled[at], at)  # type: ignore[operator]
-            taken = self.slots[at].flatten() < self.active_dims
-            x = x.index_put((self.slots[at].flatten()[taken],), y.flatten(0, 1)[taken])
+            for k in reversed(before):
+                y = self.layers[k].inverse(y, told, self.filled[at], at, masked[k])  # type: ignore[operator]
+            slots = self.slots[at].flatten()
+            taken = slots < self.active_dims
+            x = x.index_put((slots[taken],), y.flatten(0, 1)[taken])
         return x.T
 
     def _flow_log_prob(self, x: Float[Tensor, "frames active"]) -> Float[Tensor, "frames"]:
@@ -196,7 +197,7 @@ class JointFlow(Prior):
         self, x: Float[Tensor, "frames active"]
     ) -> tuple[Float[Tensor, "joints 3 frames"], Float[Tensor, "frames"]]:
         """Latents by joint (0 where an axis does not move), and the log-determinant of the way there."""
-        y, told = self._by_joint(x), self.drop(self._embed(x.T))
+        y, told = self._by_joint(x), self.drop(self._embed(x.T, self.embedding * self.given_columns))
         log_det = torch.diagonal(self.scaling, dim1=1, dim2=2).log().sum().expand(len(x))
         for k, layer in enumerate(self.layers):
             if k == self._before:
@@ -212,9 +213,9 @@ class JointFlow(Prior):
             return x.T.unflatten(0, (-1, AXES))
         return functional.pad(x.T, (0, 0, 0, 1))[self.slots]
 
-    def _embed(self, x: Float[Tensor, "active frames"], at: Tensor | slice = slice(None)) -> Tensor:
+    def _embed(self, x: Float[Tensor, "active frames"], embedding: Tensor, at: Tensor | slice = slice(None)) -> Tensor:
         """What each joint is told of the joints it is given, and of no others (joints, embed, frames)."""
-        weight = (self.embedding * self.given_columns)[at]
+        weight = embedding[at]
         told = (weight.flatten(0, 1) @ x.clamp(-FAR, FAR)).unflatten(0, weight.shape[:2])
         return functional.silu(told + self.embedding_bias[at])
 
@@ -280,7 +281,11 @@ class JointLayer(nn.Module):
     def forward(
         self, y: Float[Tensor, "joints 3 frames"], told: Tensor, filled: Bool[Tensor, "joints 3 1"] | None
     ) -> tuple[Float[Tensor, "joints 3 frames"], Float[Tensor, "frames"]]:
-        shift, log_scale, knots = self._numbers_for(y, told, slice(None))
+        # Bias and own columns stand among the inputs: each pass over the hidden units of all frames costs as much as a
+        # product of this size.
+        inner, outer = self.masked()
+        inputs = torch.cat([told, y.clamp(-FAR, FAR), torch.ones_like(y[:, :1])], 1)
+        shift, log_scale, knots = self._numbers(torch.bmm(inner, inputs), outer, self.outer_bias, y.dtype)
         log_slope = log_scale
         if knots.shape[1]:
             flat, log_spline = spline(y.flatten(1), knots)
@@ -290,31 +295,50 @@ class JointLayer(nn.Module):
             y, log_slope = y * filled, log_slope * filled
         return y, log_slope.sum((0, 1))
 
+    def masked(self) -> tuple[Tensor, Tensor]:
+        """Weights into and out of the hidden units, with those at zero that a column must not be moved by."""
+        return self.inner * self.inputs_mask, self.outer * self.outputs_mask
+
     def inverse(
-        self, z: Float[Tensor, "some 3 frames"], told: Tensor, filled: Bool[Tensor, "some 3 1"], at: Int[Tensor, "some"]
+        self,
+        z: Float[Tensor, "some 3 frames"],
+        told: Float[Tensor, "some embed frames"],
+        filled: Bool[Tensor, "some 3 1"],
+        at: Tensor | slice,
+        masked: tuple[Tensor, Tensor],
     ) -> Float[Tensor, "some 3 frames"]:
         """Undo it for some joints. Each pass sets one more column right, for the next ones to be told by."""
+        inner, outer, bias = masked[0][at], masked[1][at], self.outer_bias[at]
+        width = told.shape[1]
+        own = inner[:, :, width : width + AXES]
+        known = torch.baddbmm(inner[:, :, -1:], inner[:, :, :width], told)
         y = torch.zeros_like(z)
-        for _ in range(AXES):
-            shift, log_scale, knots = self._numbers_for(y, told, at)
+        for column in range(AXES):
+            units = torch.baddbmm(known, own, y.clamp(-FAR, FAR)) if column else known
+            shift, log_scale, knots = self._numbers(units, outer, bias, z.dtype)
             y = (z - shift) * (-log_scale).exp()
             if knots.shape[1]:
                 y = inverse_spline(y.flatten(1), knots).view_as(z)
             y = y * filled
         return y
 
-    def _numbers_for(self, y: Tensor, told: Tensor, at: Tensor | slice) -> tuple[Tensor, Tensor, Tensor]:
+    def _numbers(
+        self, units: Float[Tensor, "some hidden frames"], outer: Tensor, bias: Tensor, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Shift and log-stretch (joints, 3, frames), and spline parameters (joints, numbers, 3 x frames)."""
-        # Bias and own columns stand among the inputs: each pass over the hidden units of all frames costs as much as a
-        # product of this size.
-        inputs = torch.cat([told, y.clamp(-FAR, FAR), torch.ones_like(y[:, :1])], 1)
-        hidden = functional.silu(torch.bmm(self.inner[at] * self.inputs_mask, inputs))
-        numbers = torch.baddbmm(self.outer_bias[at], self.outer[at] * self.outputs_mask, hidden)
+        numbers = torch.baddbmm(bias, outer, functional.silu(units))
         # Under bf16 the networks run in 16 bits, the likelihood stays in 32.
-        numbers = numbers.to(y.dtype).unflatten(1, (self.numbers, AXES))
+        numbers = numbers.to(dtype).unflatten(1, (self.numbers, AXES))
         return numbers[:, 0], STRETCH * torch.tanh(numbers[:, 1] / STRETCH), numbers[:, 2:].flatten(2)
 
 
 def _uniform(*shape: int, inputs: int) -> Float[Tensor, "..."]:
     """Weights as ``nn.Linear`` draws them."""
     return torch.empty(*shape).uniform_(-1, 1) / math.sqrt(inputs)
+
+
+def _consecutive(joints: Int[np.ndarray, "some"]) -> slice | Tensor:
+    """Joints to index by: a slice where they follow one another, which picks without copying."""
+    if joints[-1] - joints[0] + 1 == len(joints):
+        return slice(int(joints[0]), int(joints[-1]) + 1)
+    return torch.from_numpy(joints)
