@@ -122,6 +122,11 @@ class HandModel:
         asset = read_asset()
         return [smplx_arrays(asset)] if self.kind == "smplx" else [mano_arrays(asset, side) for side in SIDES]
 
+    def hand_part(self, side: int) -> HandPart:
+        """One hand as its file has it, before it is made ready to be posed: 0 left, 1 right. Reads the file again."""
+        models = self._read()
+        return hand_of_body(models[0], side) if self.kind == "smplx" else hand_of_mano(models[side])
+
     @property
     def is_open(self) -> bool:
         """Whether this is the licence-free open hand."""
@@ -172,7 +177,7 @@ class HandModel:
     ) -> HandMesh[Tensor]:
         if isinstance(betas, Tensor) and betas.ndim > 1:
             rows = betas.to(frames.device).expand(*batch, -1).reshape(-1, betas.shape[-1])
-            shapes = [self._on(frames.device).shape(piece) for piece in rows.split(CHUNK)]
+            shapes = [self.skinning(frames.device).shape(piece) for piece in rows.split(CHUNK)]
             pieces = zip(frames.split(CHUNK), shapes, strict=True)
             vertices, joints = _joined([self._piece(piece, shape, arrange) for piece, shape in pieces])
         else:
@@ -181,7 +186,7 @@ class HandModel:
         return HandMesh(vertices.reshape(*batch, *vertices.shape[1:]), joints.reshape(*batch, *joints.shape[1:]))
 
     def _piece(self, pose: Tensor, shape: HandShape | None, arrange: Arrangement) -> tuple[Tensor, Tensor]:
-        skinning = self._on(pose.device)
+        skinning = self.skinning(pose.device)
         if shape is not None:
             return skinning(pose, shape, self._place(shape, arrange))
         key = (arrange, pose.device)
@@ -195,12 +200,12 @@ class HandModel:
         turn, wrists = placement(self._rest_joints, arrange)
         if wrists is None:
             return torch.eye(4, device=device).expand(1, 2, 4, 4)
-        return self._on(device).placed(shape, _tensor(turn).to(device), _tensor(wrists).to(device))
+        return self.skinning(device).placed(shape, _tensor(turn).to(device), _tensor(wrists).to(device))
 
     def shape(self, betas: Float[Array, "S"]) -> HandShape:
         """Apply shape coefficients once; give the result to :meth:`hands` as ``betas`` for any number of poses."""
         tensor = _tensor(betas)
-        return self._on(tensor.device).shape(tensor)
+        return self.skinning(tensor.device).shape(tensor)
 
     def full(
         self, pose: Float[Array, "*batch columns"], betas: Float[Array, "*shapes S"] | None = None
@@ -246,7 +251,9 @@ class HandModel:
         """
         return loop_subdivision(self.faces, len(self.side), times)
 
-    def _on(self, device: torch.device) -> HandSkinning:
+    def skinning(self, device: torch.device | str = "cpu") -> HandSkinning:
+        """What poses the hands, with its arrays on a device; for whoever computes or exports more than a mesh."""
+        device = torch.device(device)
         if device not in self._skinning:
             self._skinning[device] = copy.deepcopy(self._skinning[torch.device("cpu")]).to(device)
         return self._skinning[device]

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as W
-import numpy as np
 
+from data_tools import audit as run_audit
 from data_tools import balance, plan
 from data_tools.catalog import Catalog
+from data_tools.dataset_audit import Audit
 from data_tools.mix import Mix, MixPlan
-from data_tools.mixing.apportion import largest_remainder
 from data_tools.selection import Selection
 from data_tools.splits import availability
-from handprior_viz import style
-from handprior_viz.balance_table import balance_rows, balance_table, live_share, rebalance, sentence, warnings
+from handprior_viz.balance_controls import MixControls
+from handprior_viz.balance_table import (
+    balance_rows,
+    balance_table,
+    flag_buttons,
+    live_share,
+    rebalance,
+    sentence,
+    warnings,
+)
 from handprior_viz.live_markup import LiveMarkup
+from handprior_viz.long_work import LongWork, Report
+from handprior_viz.mix_coverage import MixCoverage, SeenPoses, mix_coverage
+from handprior_viz.mix_coverage_line import OPENED_WITH, coverage_line
+from handprior_viz.mix_edits import whole_frames, with_cap, with_flag_toggled, with_tier
+from handprior_viz.mix_writing import in_the_way, write_mix
 from handprior_viz.pacing import LatestWins
 from handprior_viz.panel import Panel, button, column, row
-from handprior_viz.slider_rack import Slider, SliderRack
+from handprior_viz.written_audit import read_audit
 
-_WEIGHTINGS = {
-    "in proportion to their frames": "frames",
-    "in proportion to the square root": "sqrt",
-    "the same from each": "equal",
-}
-_SHORTFALLS = {
-    "take all there is, say what is missing": "redistribute",
-    "make the whole smaller, keep the shares": "shrink",
-    "repeat frames": "repeat",
-    "refuse": "fail",
-}
+_REPLACE = "Replace what is there"
 
 
 class BalancePanel(Panel):
@@ -47,6 +51,8 @@ class BalancePanel(Panel):
         mix: Where the sliders start, or a mix.yaml; the project's own mix if not given.
         total: Frames in all; the mix's if not given.
         out: Folder that "Write splits" writes to.
+        store: Folder that "Write splits and store" packs the store into.
+        audit: What the datasets hold, or the folder that an audit was written to; says what a mix covers.
     """
 
     def __init__(
@@ -56,21 +62,35 @@ class BalancePanel(Panel):
         *,
         total: int | None = None,
         out: str | Path = "splits",
+        store: str | Path = "store",
+        audit: Audit | str | Path | None = None,
     ) -> None:
         self.catalog = catalog if isinstance(catalog, Catalog) else Catalog.read(catalog)
         mix = Mix.default() if mix is None else mix if isinstance(mix, Mix) else Mix.read(mix)
         self._mix = mix if total is None else replace(mix, total=total)
+        known = read_audit(audit) if isinstance(audit, str | Path) else audit
+        self._seen = None if known is None else SeenPoses.of(known)
         super().__init__()
         self._live: dict[str, float] = {}
-        self._percent = _whole_percent(self._mix)
-        self._base, self._gesture = self._percent, -1
+        self._edition, self._sure_of = 0, ""
+        self._base: tuple[int, ...] = ()
+        self._gesture = -1
+        self._plan: MixPlan | None = None
+        self._before: tuple[MixCoverage, str] | None = None
+        self._controls = MixControls(self._mix, on_share=self._on_share, on_change=self._change)
+        self._rack, self._total, self._seed = self._controls.rack, self._controls.total, self._controls.seed
+        self._weighting, self._shortfall = self._controls.weighting, self._controls.shortfall
         self._sentence, self._warnings = LiveMarkup(), LiveMarkup()
-        self._table = LiveMarkup('<div class="hp-empty">Looking up which frames each split may draw from…</div>')
+        self._covers, self._flags = LiveMarkup(on_event=self._on_event), LiveMarkup(on_event=self._on_event)
+        self._table = LiveMarkup(
+            '<div class="hp-empty">Looking up which frames each split may draw from…</div>', on_event=self._on_event
+        )
         scrolled = column(self._table, classes=["hp-scroll"])
         scrolled.layout.max_height = "480px"
-        self.arrange(self._sentence, self._controls(), self._warnings, scrolled, self._writing_row(out))
+        self._writing = LongWork(self._tell_not_written)
+        parts = (self._sentence, self._controls.widget, self._flags, self._warnings, scrolled, self._covers)
+        self.arrange(*parts, self._mix_row(mix), self._writing_row(out, store), self._writing.widget)
         self._planning = LatestWins(self._show_plan, on_error=self._tell_no_plan, name="balance-plan")
-        self._writing = LatestWins(self._write, on_error=self._tell_not_written, name="balance-write")
         self.ends_with(self._planning, self._writing)
         self._planning.submit(self._mix)
 
@@ -105,119 +125,199 @@ class BalancePanel(Panel):
         tiers = list(self._mix.shares)
         if tier not in tiers:
             raise ValueError(f"unknown tier {tier!r}; the mix has {', '.join(tiers)}")
-        self._set_percent(rebalance(self._percent, tiers.index(tier), percent))
+        self._set_percent(rebalance(self._controls.percent, tiers.index(tier), percent))
+
+    def load(self, path: str | Path | None = None) -> None:
+        """Take over a mix.yaml, or a mix that comes with the project; from the file named in the panel by default.
+
+        Raises:
+            ValueError: Not a mix; the message names the file and the entry.
+            FileNotFoundError: No such file.
+        """
+        name = self._file.value if path is None else str(path)
+        mix = Mix.read(name)
+        self._file.value = name
+        self._edition += 1
+        self._mix = mix
+        self._controls.show(mix)
+        self._planning.submit(mix)
+
+    def save(self, path: str | Path | None = None) -> None:
+        """Write the mix as it stands as mix.yaml; to the file named in the panel by default.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        name = Path(self._file.value if path is None else path)
+        if not name.name or name.is_dir():
+            raise ValueError(f"{name}: a mix is a file, such as mix.yaml")
+        if not name.parent.is_dir():
+            raise FileNotFoundError(f"{name.parent}: no such folder to save the mix in")
+        self._mix.write(name)
 
     def settle(self, timeout: float = 30.0) -> bool:
         """Wait until the table shows the mix as the panel stands."""
         return self._planning.settle(timeout)
 
-    def _controls(self) -> W.Widget:
-        sliders = [
-            Slider(
-                label=f"{tier} quality" if tier in style.TIER_COLOURS else tier,
-                low=0,
-                high=100,
-                step=1,
-                unit="%",
-                digits=0,
-                title=f"Share of {tier} datasets in the whole; the other tiers follow, so that all add to 100 %",
-                colour=style.TIER_COLOURS.get(tier, ""),
+    # --- files
+
+    def _mix_row(self, mix: Any) -> W.Widget:
+        self._file = W.Text(
+            value="mix.yaml", description="mix", layout={"width": "320px"}, continuous_update=False,
+            tooltip="File that the mix is read from and saved to; 60-25-15 and 75-25 come with the project",
+        )  # fmt: skip
+        self._file.style.description_width = "44px"
+        self._load = button("Load mix", "Take over the mix of this file", self._on_load)
+        self._save = button("Save mix", "Write the mix as it stands to this file", self._on_save)
+        return row(self._file, self._load, self._save)
+
+    def _writing_row(self, out: str | Path, store: str | Path) -> W.Widget:
+        def folder(value: str | Path, name: str, title: str) -> W.Text:
+            made = W.Text(
+                value=str(value), description=name, layout={"width": "240px"}, continuous_update=False, tooltip=title
             )
-            for tier in self._mix.shares
-        ]
-        self._rack = SliderRack(sliders, self._percent, on_move=self._on_share)
-        rack = column(self._rack, classes=["hp-fill", "hp-tier-sliders"])
-        return row(rack, self._settings())
+            made.style.description_width = "44px"
+            return made
 
-    def _settings(self) -> W.Widget:
-        wide = {"width": "360px"}
-        self._total = W.BoundedIntText(
-            value=self._mix.total, min=1, max=10**10, step=1000, description="frames in all", layout={"width": "230px"},
-            tooltip="Frames in the whole selection: train, val and test together",
-        )  # fmt: skip
-        self._seed = W.BoundedIntText(
-            value=self._mix.seed, min=0, max=2**31, description="seed", layout={"width": "122px"},
-            tooltip="Draws the frames; the same seed gives the same frames, and none moves a sequence between splits",
-        )  # fmt: skip
-        self._weighting = W.Dropdown(
-            options=_weightings(self._mix), value=self._mix.weighting, description="datasets give", layout=wide,
-            tooltip="How the frames of a tier are shared among its datasets",
-        )  # fmt: skip
-        self._shortfall = W.Dropdown(
-            options=_SHORTFALLS, value=self._mix.shortfall, description="if a tier is short", layout=wide,
-            tooltip="What happens when all datasets of a tier together have too few usable frames",
-        )  # fmt: skip
-        for name in ("total", "seed", "weighting", "shortfall"):
-            control = getattr(self, f"_{name}")
-            control.style.description_width = "36px" if name == "seed" else "104px"
-            control.observe(lambda change, name=name: self._change(**{name: change["new"]}), "value")
-        top = row(self._total, self._seed, classes=["hp-tight"])
-        return column(top, self._weighting, self._shortfall, classes=["hp-tight"])
-
-    def _writing_row(self, out: str | Path) -> W.Widget:
-        self._folder = W.Text(
-            value=str(out), description="folder", layout={"width": "320px"}, continuous_update=False,
-            tooltip="Folder that the splits are written to",
-        )  # fmt: skip
-        self._folder.style.description_width = "44px"
+        self._folder = folder(out, "splits", "Folder that the splits are written to")
+        self._store = folder(store, "store", "Folder that the store is packed into, for training")
         title = "Draw the frames of this mix and write them: selection, samples by split, plan and mix.yaml"
-        self._button = button("Write splits", title, self._on_write, main=True)
-        return row(self._folder, self._button)
+        self._button = button("Write splits", title, lambda: self._on_write(False), main=True)
+        title = "Write the splits, and pack their frames into a store that priors are trained on"
+        self._both = button("Write splits and store", title, lambda: self._on_write(True))
+        return row(self._folder, self._store, self._button, self._both)
+
+    def _on_load(self) -> None:
+        with self.telling():
+            self.say()
+            self.load()
+            self.say(f"Loaded {self._file.value}.")
+
+    def _on_save(self) -> None:
+        with self.telling():
+            path = Path(self._file.value)
+            if path.is_file() and not self._is_sure("save", self._save, f"{path} is there already"):
+                return
+            self.save()
+            self.say(f"Saved the mix as {path.absolute()}.")
+
+    def _on_write(self, with_store: bool) -> None:
+        with self.telling():
+            out, store = self._folder.value, self._store.value if with_store else None
+            there = in_the_way(out, store)
+            pressed = self._both if with_store else self._button
+            if there and not self._is_sure(f"write {out} {store}", pressed, "; ".join(there)):
+                return
+            self._allow_writing(False)
+            self.say()
+            mix = self._mix
+            self._writing.start(
+                f"Drawing {mix.total:,} frames", lambda report: self._write(mix, out, store, report),
+                on_end=self._after_writing,
+            )  # fmt: skip
+
+    def _is_sure(self, what: str, pressed: W.Button, there: str) -> bool:
+        """Whether the same was asked for twice; the first time says what would be replaced."""
+        if self._sure_of == what:
+            self._forget_sure()
+            return True
+        self._forget_sure()
+        self._sure_of, self._asked = what, (pressed, pressed.description)
+        pressed.description = _REPLACE
+        self.say(f"{there}: press again to replace it, or name another place.", "warning")
+        return False
+
+    def _forget_sure(self) -> None:
+        if self._sure_of:
+            pressed, label = self._asked
+            pressed.description = label
+        self._sure_of = ""
+
+    def _write(self, mix: Mix, out: str, store: str | None, report: Report) -> None:
+        written = write_mix(self.catalog, mix, out, store, report)
+        self.say(written.words)
+
+    def _after_writing(self, was_cancelled: bool) -> None:
+        self._allow_writing(True)
+        if was_cancelled:
+            self.say("Cancelled: nothing was written, and what was there is as it was.")
+
+    def _tell_not_written(self, error: Exception) -> None:
+        self._allow_writing(True)
+        self.tell(error)
+
+    def _allow_writing(self, allowed: bool) -> None:
+        for pressed in (self._button, self._both):
+            pressed.disabled = not allowed
+
+    # --- the mix
 
     def _on_share(self, index: int, value: float, gesture: int) -> None:
         # Rescaled from where the drag began: so a slider pushed to 100 and back leaves the others as they were.
         if gesture != self._gesture:
-            self._base, self._gesture = self._percent, gesture
+            self._base, self._gesture = self._controls.percent, gesture
         self._set_percent(rebalance(self._base, index, value))
 
     def _set_percent(self, percent: tuple[int, ...]) -> None:
-        self._percent = percent
-        self._rack.show(percent)
+        self._controls.show_percent(percent)
         self._change(shares=dict(zip(self._mix.shares, (share / 100 for share in percent), strict=True)))
 
     def _change(self, **values: Any) -> None:
+        self._edit(lambda mix: replace(mix, **values))
+
+    def _edit(self, change: Callable[[Mix], Mix]) -> None:
         with self.telling():
             self.say()
-            self._mix = replace(self._mix, **values)
+            self._forget_sure()
+            self._mix = change(self._mix)
             self._planning.submit(self._mix)
+
+    def _on_event(self, event: str, target: str, value: Any) -> None:
+        if event == "tier":
+            self._edit(lambda mix: with_tier(mix, target, str(value)))
+        elif event == "cap":
+            before = self._mix
+            self._edit(lambda mix: with_cap(mix, target, whole_frames(str(value))))
+            self._edition += self._mix is before  # what was typed is no number: show what holds
+            self._planning.submit(self._mix)
+        elif event == "flag":
+            self._edit(lambda mix: with_flag_toggled(mix, target))
+        elif event == "reference" and self._plan is not None:
+            self._before = (mix_coverage(self._plan, self._seen), "the mix you chose to compare with")
+            self._planning.submit(self._mix)
+        elif event == "measure" and not self._writing.running:
+            self._writing.start("Auditing: measuring every hand", self._measure)
+
+    def _measure(self, report: Report) -> None:
+        found = run_audit(self.catalog, progress=report)
+        report.check()
+        self._seen, self._before = SeenPoses.of(found), None
+        self._planning.submit(self._mix)
+
+    # --- what is shown
 
     def _show_plan(self, mix: Mix) -> None:
         self._live = self._live or live_share(self.catalog)
         planned = plan(availability(self.catalog, mix.splits, mix.exclude_flags), mix)
+        self._plan = planned
         self._sentence.markup = sentence(planned, self.catalog)
-        self._table.markup = balance_table(planned, balance_rows(planned, self._live))
+        self._table.markup = balance_table(planned, balance_rows(planned, self._live), self._edition)
         self._warnings.markup = warnings(planned)
+        self._flags.markup = flag_buttons(self._flag_counts(), mix.exclude_flags)
+        covers = mix_coverage(planned, self._seen)
+        before, words = self._before = self._before or (covers, OPENED_WITH)
+        self._covers.markup = coverage_line(covers, before, words)
+
+    def _flag_counts(self) -> dict[str, int]:
+        def count() -> dict[str, int]:
+            # Sequences without a usable frame give nothing anyway.
+            used = self.catalog.sequences.filter(self.catalog.sequences["usable_frames"] > 0)
+            flags = used["flags"].explode(empty_as_null=True).drop_nulls().value_counts()
+            return dict(flags.sort("count", "flags", descending=[True, False]).iter_rows())
+
+        counted: dict[str, int] = self.catalog.remember("flag counts", count)
+        return counted
 
     def _tell_no_plan(self, error: Exception) -> None:
         self._warnings.markup = ""
         self.tell(error)
-
-    def _on_write(self) -> None:
-        self._button.disabled = True
-        self._button.tooltip = "Being written now"
-        self.say(f"Drawing {self._mix.total:,} frames…")
-        self._writing.submit(self._folder.value)
-
-    def _write(self, out: str) -> None:
-        selection = self.write(out)
-        splits = ", ".join(f"{count:,} {name}" for name, count in self.plan.totals["splits"].items())
-        self.say(f"Wrote {len(selection):,} frames to {Path(out).absolute()}: {splits}.")
-        self._may_write()
-
-    def _tell_not_written(self, error: Exception) -> None:
-        self._may_write()
-        self.tell(error)
-
-    def _may_write(self) -> None:
-        self._button.disabled = False
-        self._button.tooltip = "Draw the frames of this mix and write them"
-
-
-def _weightings(mix: Mix) -> dict[str, str | float]:
-    """What the list offers; a temperature too if the mix has one."""
-    own = {} if isinstance(mix.weighting, str) else {f"at temperature {mix.weighting:g}": mix.weighting}
-    return {**_WEIGHTINGS, **own}
-
-
-def _whole_percent(mix: Mix) -> tuple[int, ...]:
-    return tuple(largest_remainder(100, np.array(list(mix.shares.values()), np.float64)).tolist())

@@ -165,6 +165,21 @@ def _add_using(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser.add_argument("poses", metavar="POSES", help="npz with left_hand_pose and right_hand_pose (N, 45)")
     parser.add_argument("--out", required=True, metavar="PICTURE", help="picture.png to write")
     parser.add_argument("--view", choices=["palm", "back"], default="palm", help="side of the hand (default: palm)")
+    parser = add("export", "write poses, or what a run has learnt, as a picture, film, rigged mesh, page or numbers")
+    parser.add_argument("source", metavar="RUN_OR_POSES", help="folder of a run, poses.npz or .json, or a recording")
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="the ending says what it becomes: .html (of a run: sliders that work without Python), .mp4, .gif, .png, "
+        ".glb (rigged), .obj, .npz, .json; of a run, a walk between two samples",
+    )
+    parser.add_argument("--frames", type=int, metavar="N", help="frames of the walk, or of the recording at most")
+    parser.add_argument("--fps", type=float, metavar="F", help="frames per second (default: the file's, or 30)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the two samples (default: 0)")
+    parser.add_argument(
+        "--view", choices=["palm", "back", "thumb"], default="palm", help="side of the hand (default: palm)"
+    )
 
 
 def _add_demo(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -175,6 +190,11 @@ def _add_demo(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: 0)")
     parser = add("lab", "JupyterLab on the walkthrough")
     parser.add_argument("jupyter", nargs="*", help="arguments for jupyter lab, after --")
+    parser = add("app", "the latent explorer as a page in the browser, without cells")
+    parser.add_argument("runs", nargs="?", default="runs", metavar="RUNS", help="a run, or a folder of runs (runs)")
+    parser.add_argument("--store", metavar="STORE", help="what to compare poses with (default: what a run learnt from)")
+    parser.add_argument("--port", type=int, help="where to serve it (default: 8866, or the next one that is free)")
+    parser.add_argument("--no-browser", action="store_true", help="only serve it, open no browser")
     add("doctor", "what works on this machine, and what to do about the rest")
 
 

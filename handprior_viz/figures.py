@@ -7,142 +7,12 @@ never stretch. Colours of text, grid and background come from CSS variables and 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 from jaxtyping import Float
-
-from handprior_viz import style
-
-RUN_COLOURS = (style.TOKENS.accent, "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8C6D31")
-"""Colours of runs in the order in which they were started; they tell neither tier nor dataset, so no tier's hue."""
-
-_NO_LOOK = "No look at held-out frames yet: the first comes after an epoch or two."
-
-LABEL_STEP = 0.085
-"""Smallest distance between two labels at a plot's edge, as a share of the plot's height."""
-
-LINE_POINTS, DOTS = 400, 60
-"""Points of a curve that are drawn, and that can be hovered over."""
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One run in a plot of learning curves.
-
-    Attributes:
-        name: Identity of the run.
-        label: What is written at its end.
-        epochs: Where it was looked at, ascending.
-        values: What was found there.
-        colour: #RRGGBB.
-        flat: It has no course (fitted in closed form): its one value is drawn as a level.
-    """
-
-    name: str
-    label: str
-    epochs: tuple[float, ...]
-    values: tuple[float, ...]
-    colour: str
-    flat: bool = False
-
-
-def learning_curves(curves: Sequence[Curve], *, title: str, unit: str) -> str:
-    """All runs on one axis; a dot marks each one's best and a label at the edge says it; hovering says any number.
-
-    A run that ended before the others goes on to the edge as a thin line, to the label that stands there.
-
-    Args:
-        curves: One per run; those without a value are left out.
-        title: What is plotted, in words.
-        unit: Of the values.
-    """
-    curves = [curve for curve in curves if curve.values]
-    dots = '<span class="hp-muted">the dot is the best, and what is kept</span>' if _has_course(curves) else ""
-    heading = f"<figcaption>{escape(title)}, {escape(unit)}{dots}</figcaption>"
-    if not curves:
-        return f'<figure class="hp-figure">{heading}<div class="hp-empty">{_NO_LOOK}</div></figure>'
-    low, high = _value_range(curves)
-    last = max([1.0, *(curve.epochs[-1] for curve in curves if not curve.flat)])
-    ticks = nice_ticks(low, high, 5)
-
-    def down(value: float) -> float:
-        return (high - value) / (high - low)  # above the range it is negative, and the plot's edge cuts the line off
-
-    lines = [f'<path class="hp-grid" d="M0 {_c(down(tick))}H1000"/>' for tick in ticks]
-    lines += [_curve_path(curve, last, down) for curve in curves]
-    lines += [
-        f'<path class="hp-line hp-tail" style="stroke:{curve.colour}" '
-        f'd="M{_c(curve.epochs[-1] / last)} {_c(down(curve.values[-1]))}H1000"/>'
-        for curve in curves
-        if not curve.flat and curve.epochs[-1] < last
-    ]
-    over = [f'<span class="hp-tick-y" style="top:{_p(down(tick))}">{_figure(tick)}</span>' for tick in ticks]
-    over += [
-        f'<span class="hp-tick-x" style="left:{_p(tick / last)}">{tick:g}</span>'
-        for tick in nice_ticks(0, last, 6)
-        if last > 1 or tick in (0, 1)
-    ]
-    over += [point for curve in curves for point in _points(curve, last, down, unit)]
-    ends = spread([down(curve.values[-1]) for curve in curves], LABEL_STEP)
-    over += [
-        f'<span class="hp-end" data-key="{escape(curve.name)}" style="top:{_p(top)}" title="{escape(curve.label)}">'
-        f'<i style="background:{curve.colour}"></i><b>{escape(curve.label)}</b>'
-        f"<span>{_figure(min(curve.values), 1)}</span></span>"
-        for curve, top in zip(curves, ends, strict=True)
-    ]
-    said = "; ".join(f"{curve.label} {_figure(min(curve.values), 1)}" for curve in curves)
-    return (
-        f'<figure class="hp-figure" role="img" aria-label="{escape(title)}, {escape(unit)}: {escape(said)}">{heading}'
-        f'<div class="hp-curves"><svg viewBox="0 0 1000 1000" preserveAspectRatio="none">{"".join(lines)}</svg>'
-        f'{"".join(over)}</div><div class="hp-axis">epoch</div></figure>'
-    )
-
-
-def _value_range(curves: Sequence[Curve]) -> tuple[float, float]:
-    """From the lowest value to where nine tenths of the values lie: the first epochs would flatten all the others."""
-    values = np.concatenate([curve.values for curve in curves])
-    low, high = float(values.min()), float(np.quantile(values, 0.9))
-    high = max(high, *(curve.values[-1] for curve in curves))
-    room = 0.12 * (high - low) or 1.0
-    return low - room, high + room
-
-
-def _curve_path(curve: Curve, last: float, down: Callable[[float], float]) -> str:
-    if curve.flat:
-        y = _c(down(curve.values[-1]))
-        drawn, kind = f"M0 {y}H1000", " hp-level"
-    else:
-        steps = [f"{_c(curve.epochs[k] / last)} {_c(down(curve.values[k]))}" for k in _thinned(curve, LINE_POINTS)]
-        drawn, kind = "M" + "L".join(steps), ""
-    return f'<path class="hp-line{kind}" data-key="{escape(curve.name)}" style="stroke:{curve.colour}" d="{drawn}"/>'
-
-
-def _has_course(curves: Sequence[Curve]) -> bool:
-    return any(not curve.flat for curve in curves)
-
-
-def _points(curve: Curve, last: float, down: Callable[[float], float], unit: str) -> list[str]:
-    """Dots to hover over; the best one is always seen."""
-    if curve.flat:
-        return []
-    best = curve.values.index(min(curve.values))
-    return [
-        f'<i class="hp-dot{" hp-best" if k == best else ""}" '
-        f'style="left:{_p(curve.epochs[k] / last)};top:{_p(down(curve.values[k]))};'
-        f'background:{curve.colour}" title="{escape(curve.label)}, epoch {curve.epochs[k]:g}: '
-        f'{_figure(curve.values[k], 2)} {escape(unit)}"></i>'
-        for k in sorted({*_thinned(curve, DOTS), best})
-        if down(curve.values[k]) >= 0
-    ]
-
-
-def _thinned(curve: Curve, most: int) -> list[int]:
-    """Which points to draw: about ``most`` at most, evenly, and always the last."""
-    every = max(1, math.ceil(len(curve.values) / most))
-    return sorted({*range(0, len(curve.values), every), len(curve.values) - 1})
 
 
 @dataclass(frozen=True)
@@ -295,7 +165,3 @@ def minus(text: str) -> str:
 
 def _p(share: float) -> str:
     return f"{100 * share:.2f}%"
-
-
-def _c(share: float) -> str:
-    return f"{1000 * share:.1f}"

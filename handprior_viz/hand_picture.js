@@ -1,4 +1,5 @@
-// The picture of the live hand: smoothing, light and WebGL 2. hand_view.py puts this before hand_view.js, in one module.
+// The picture of live hands: smoothing, light and WebGL 2. Stands with hand_stage.js before hand_view.js or hand_grid.js,
+// in one module with it.
 //
 // Takes coarse vertices, four numbers each (x, y, z, open sky), and draws them as the stills are drawn: lighting.py and
 // stage.py say the same in Python.
@@ -12,6 +13,7 @@ layout(location = 0) in vec3 position;
 layout(location = 1) in vec3 normal;
 layout(location = 2) in float openSky;
 layout(location = 3) in float nail;
+layout(location = 4) in vec4 paint;  // a colour in place of the skin's, and how much of it
 uniform mat3 turn;
 uniform vec3 axis, place, eye;
 uniform vec4 lens;  // focal length over width and over height, near, far
@@ -42,7 +44,8 @@ void main() {
   }
   float facing = max(dot(n, normalize(lightFrom[0] + vec3(0, 0, 1))), 0.0);
   float shine = mix(gloss.x * pow(facing, gloss.y), gloss.z * pow(facing, gloss.w), nail);
-  vec3 bright = mix(skin, nailColour, nail) * received + (shine + edge.x * pow(rim, edge.y) * up * skyLight) * openSky;
+  vec3 surface = mix(mix(skin, nailColour, nail), pow(paint.rgb, vec3(2.2)), paint.a);
+  vec3 bright = surface * received + (shine + edge.x * pow(rim, edge.y) * up * skyLight) * openSky;
   lit = vec4(pow(clamp(bright, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0);
 }`;
 
@@ -62,10 +65,8 @@ function array(model, name, Type) {
 }
 
 /** Smooth coarse vertices and give them normals: what SmoothMesh.pose does. Writes FLOATS numbers a vertex to `out`. */
-function smooth(mesh, coarse, out) {
-  const { indptr, indices, weights, faces } = mesh;
-  const count = indptr.length - 1;
-  for (let row = 0; row < count; row++) {
+function smooth({ indptr, indices, weights }, { rows, faces }, coarse, out) {
+  for (let row = 0; row < rows; row++) {
     let x = 0, y = 0, z = 0, sky = 0;
     for (let k = indptr[row]; k < indptr[row + 1]; k++) {
       const w = weights[k], c = 4 * indices[k];
@@ -85,10 +86,29 @@ function smooth(mesh, coarse, out) {
     out[b + 3] += nx; out[b + 4] += ny; out[b + 5] += nz;
     out[c + 3] += nx; out[c + 4] += ny; out[c + 5] += nz;
   }
-  for (let o = 3; o < out.length; o += FLOATS) {
+  for (let o = 3; o < FLOATS * rows; o += FLOATS) {
     const s = 1 / (Math.hypot(out[o], out[o + 1], out[o + 2]) || 1);
     out[o] *= s; out[o + 1] *= s; out[o + 2] *= s;
   }
+}
+
+/** Shares of a ramp at coarse vertices as colours of the fine ones, and how much of them: 0 where nothing is known. */
+function painted({ indptr, indices, weights }, shares, ramp) {
+  const stops = ramp.map((hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)));
+  const out = new Uint8Array(4 * (indptr.length - 1));
+  for (let row = 0; row < indptr.length - 1; row++) {
+    let value = 0, known = 0;
+    for (let k = indptr[row]; k < indptr[row + 1]; k++) {
+      const share = shares[indices[k]];
+      if (share === share) { value += weights[k] * share; known += weights[k]; } // NaN is not itself
+    }
+    if (known <= 0) continue;
+    const at = Math.min(Math.max(value / known, 0), 1) * (stops.length - 1);
+    const low = Math.min(Math.floor(at), stops.length - 2), more = at - low;
+    for (let c = 0; c < 3; c++) out[4 * row + c] = stops[low][c] + more * (stops[low + 1][c] - stops[low][c]) + 0.5;
+    out[4 * row + 3] = 255 * Math.min(known, 1);
+  }
+  return out;
 }
 
 function compile(gl) {
@@ -125,10 +145,31 @@ class Picture {
     this.gl = canvas.getContext("webgl2", { antialias: !this.slow, alpha: true });
     if (!this.gl) throw new Error("this browser offers no WebGL 2");
     this.canvas = canvas;
-    this.mesh = mesh;
     this.look = look;
+    this.settling = 0;
+    this.settled = false;
+    this.take(mesh);
+  }
+
+  /** Draw another mesh from now on; every layer has to be posed anew. */
+  take(mesh) {
+    if (this.mesh) this.clean();
+    this.mesh = mesh;
     this.vertices = new Float32Array(FLOATS * (mesh.indptr.length - 1));
     this.build();
+  }
+
+  /** Free what a mesh that is no longer drawn holds on the graphics card. */
+  clean() {
+    const gl = this.gl;
+    gl.bindVertexArray(null);
+    for (const { array, buffer, paint } of this.layers) {
+      gl.deleteVertexArray(array);
+      for (const old of [buffer, paint]) gl.deleteBuffer(old ?? null);
+    }
+    for (const { buffer } of Object.values(this.mesh.levels)) gl.deleteBuffer(buffer);
+    gl.deleteBuffer(this.nails);
+    gl.deleteProgram(this.program);
   }
 
   build() {
@@ -143,12 +184,12 @@ class Picture {
     this.nails = gl.createBuffer();
     gl.bindBuffer(gl.ARRAY_BUFFER, this.nails);
     gl.bufferData(gl.ARRAY_BUFFER, this.mesh.nails, gl.STATIC_DRAW);
-    this.faces = gl.createBuffer();
-    this.hand = this.layer();
-    this.ghost = this.layer();
-    gl.bindVertexArray(this.hand.array);
-    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this.faces);
-    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, this.mesh.faces, gl.STATIC_DRAW);
+    for (const level of Object.values(this.mesh.levels)) {
+      level.buffer = gl.createBuffer();
+      gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, level.buffer);
+      gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, level.faces, gl.STATIC_DRAW);
+    }
+    this.layers = [];
     gl.enable(gl.DEPTH_TEST);
     gl.enable(gl.CULL_FACE);
     gl.depthFunc(gl.LEQUAL);
@@ -157,7 +198,13 @@ class Picture {
     this.light();
   }
 
-  layer() {
+  /** The buffers of one pair of hands, made when they are first asked for. */
+  layer(k) {
+    while (this.layers.length <= k) this.layers.push(this.newLayer());
+    return this.layers[k];
+  }
+
+  newLayer() {
     const gl = this.gl;
     const layer = { array: gl.createVertexArray(), buffer: gl.createBuffer(), shown: false };
     gl.bindVertexArray(layer.array);
@@ -170,7 +217,7 @@ class Picture {
     gl.bindBuffer(gl.ARRAY_BUFFER, this.nails);
     gl.enableVertexAttribArray(3);
     gl.vertexAttribPointer(3, 1, gl.FLOAT, false, 4, 0);
-    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this.faces);
+    gl.vertexAttrib4f(4, 0, 0, 0, 0);
     return layer;
   }
 
@@ -188,65 +235,111 @@ class Picture {
     gl.uniform2f(at.edge, look.edge, look.edge_power);
   }
 
-  /** Take new coarse vertices for a layer; none hide it. */
+  /** Take new coarse vertices for a layer; none hide it. Without a graphics card, rough while things move. */
   pose(layer, coarse) {
     layer.shown = coarse.length > 0;
     if (!layer.shown) return;
-    smooth(this.mesh, coarse, this.vertices);
+    const { fine, rough } = this.mesh.levels;
+    layer.level = this.moving && rough ? rough : fine;
+    smooth(this.mesh, layer.level, coarse, this.vertices);
     this.gl.bindBuffer(this.gl.ARRAY_BUFFER, layer.buffer);
-    this.gl.bufferSubData(this.gl.ARRAY_BUFFER, 0, this.vertices);
+    this.gl.bufferSubData(this.gl.ARRAY_BUFFER, 0, this.vertices.subarray(0, FLOATS * layer.level.rows));
   }
 
-  draw(sides, eye, lens, ghostColour) {
-    const { gl, at } = this;
-    gl.viewport(0, 0, this.canvas.width, this.canvas.height);
+  /** Whether to spare the processor, which draws, until nothing has changed for a while. */
+  get moving() {
+    return this.slow && !this.settled;
+  }
+
+  /** Colour a layer by shares of a ramp, one for every coarse vertex and NaN for skin; none give the skin back. */
+  paint(layer, shares, ramp) {
+    const gl = this.gl;
+    gl.bindVertexArray(layer.array);
+    if (!shares.length) {
+      gl.disableVertexAttribArray(4);
+      return;
+    }
+    layer.paint ??= gl.createBuffer();
+    gl.bindBuffer(gl.ARRAY_BUFFER, layer.paint);
+    gl.bufferData(gl.ARRAY_BUFFER, painted(this.mesh, shares, ramp), gl.DYNAMIC_DRAW);
+    gl.enableVertexAttribArray(4);
+    gl.vertexAttribPointer(4, 4, gl.UNSIGNED_BYTE, true, 4, 0);
+  }
+
+  /** Fit the drawing to the screen's pixels; without a graphics card only once things have come to rest. */
+  sharpen(width, height, again) {
+    const fine = this.slow ? (this.settled ? 2 : 1) : Math.min(window.devicePixelRatio || 1, 2);
+    const [w, h] = [Math.round(width * fine), Math.round(height * fine)];
+    if (this.canvas.width !== w || this.canvas.height !== h) [this.canvas.width, this.canvas.height] = [w, h];
+    clearTimeout(this.settling);
+    if (this.slow && !this.settled) this.settling = setTimeout(() => { this.settled = true; again(); }, 900);
+    this.settled = false;
+    return fine;
+  }
+
+  clear() {
+    const { gl } = this;
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
-    gl.uniform3fv(at.eye, eye);
-    gl.uniform4fv(at.lens, lens);
-    gl.uniform4f(at.ghost, 0, 0, 0, 0);
-    if (this.hand.shown) this.drawLayer(this.hand, sides);
-    if (!this.ghost.shown) return;
-    gl.uniform4fv(at.ghost, ghostColour);
+  }
+
+  /** Draw into a rectangle of the canvas, given in its own pixels from the lower left corner. */
+  aim(box, camera) {
+    this.gl.viewport(...box);
+    this.gl.uniform3fv(this.at.eye, camera.eye);
+    this.gl.uniform4fv(this.at.lens, camera.lens);
+  }
+
+  drawHand(layer, sides) {
+    this.gl.uniform4f(this.at.ghost, 0, 0, 0, 0);
+    if (layer.shown) this.drawLayer(layer, sides);
+  }
+
+  drawGhost(layer, sides, colour) {
+    const { gl } = this;
+    if (!layer.shown) return;
+    gl.uniform4fv(this.at.ghost, colour);
     gl.colorMask(false, false, false, false); // depth first, so that only its nearest surface shows
-    this.drawLayer(this.ghost, sides);
+    this.drawLayer(layer, sides);
     gl.colorMask(true, true, true, true);
     gl.enable(gl.BLEND);
-    this.drawLayer(this.ghost, sides);
+    this.drawLayer(layer, sides);
     gl.disable(gl.BLEND);
   }
 
   drawLayer(layer, sides) {
     const { gl, at } = this;
+    const { buffer, left, faces } = layer.level;
     gl.bindVertexArray(layer.array);
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffer);
     for (const side of sides) {
       gl.uniformMatrix3fv(at.turn, false, side.turn);
       gl.uniform3fv(at.axis, side.axis);
       gl.uniform3fv(at.place, side.place);
-      gl.drawElements(gl.TRIANGLES, side.count, gl.UNSIGNED_INT, 4 * side.first);
+      const [first, end] = side.left ? [0, left] : [left, faces.length];
+      gl.drawElements(gl.TRIANGLES, end - first, gl.UNSIGNED_INT, 4 * first);
     }
   }
 
   free() {
+    clearTimeout(this.settling);
     this.gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
 }
 
-/** How each hand stands: every hand turns about its own axis, as in stage.py. Matrices are column by column. */
-function standing(view, stage, leftCount, allCount) {
-  return [-1, 1].map((sign) => {
-    const angle = view.yaw + sign * view.mirror;
-    const [c, s, cp, sp] = [Math.cos(angle), Math.sin(angle), Math.cos(view.pitch), Math.sin(view.pitch)];
-    const gap = stage.palm_gap + ((1 - c) / 2) * (stage.back_gap - stage.palm_gap);
-    return {
-      turn: [c, sp * s, -cp * s, 0, cp, sp, s, -sp * c, cp * c],
-      axis: [sign * stage.palm_gap, stage.middle, 0],
-      place: [sign * gap, stage.middle, 0],
-      first: sign < 0 ? 0 : leftCount,
-      count: sign < 0 ? leftCount : allCount - leftCount,
-    };
-  });
-}
-
-function colourOf(hex, opacity) {
-  return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255).concat(opacity);
+/** The arrays that a page is sent once. */
+function topology(model) {
+  const level = (name, left) => {
+    const faces = array(model, name, Uint32Array);
+    let rows = 0;
+    for (const vertex of faces) rows = Math.max(rows, vertex + 1);
+    return { faces, left: model.get(left), rows };
+  };
+  const rough = model.get("rough_left_count") ? { rough: level("rough_faces", "rough_left_count") } : {};
+  return {
+    indptr: array(model, "indptr", Uint32Array),
+    indices: array(model, "indices", Uint32Array),
+    weights: array(model, "weights", Float32Array),
+    nails: array(model, "nails", Float32Array),
+    levels: { fine: level("faces", "left_count"), ...rough }, // the rough one's vertices are the first of the fine one's
+  };
 }

@@ -4,6 +4,9 @@
     view                      # shows it
     view.show(pose)           # (90,) left then right hand, mean included, axis-angle in radians
     view.ghost(other)         # a pose to compare with, see-through; None takes it away
+    view.difference(other)    # colours the hands by how far each point is from where it is in the other pose
+    view.colour(values, label="uncertainty, mm")  # or by a number for every vertex
+    view.show_body()          # the whole body in place of the hands, for poses of 165 columns
 
 What is drawn is state of the widget, not a message: a page that opens later, or again, sees the newest pose.
 """
@@ -11,10 +14,8 @@ What is drawn is state of the widget, not a message: a page that opens later, or
 from __future__ import annotations
 
 import base64
-import io
 import threading
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ import anywidget
 import numpy as np
 import traitlets
 from jaxtyping import Float
-from PIL import Image
 
 from data_tools.hand_model import HandModel
+from handprior_viz import hand_picture
+from handprior_viz.colour_ramp import Colouring, nice_above
 from handprior_viz.lighting import LOOK
-from handprior_viz.render import Renderer, caption_of, render_hands
-from handprior_viz.stage import TURNS
-from handprior_viz.style import CSS, TOKENS
+from handprior_viz.live_figure import BodyFigure, Figure, HandsFigure
+from handprior_viz.render import Renderer, caption_of, still
+from handprior_viz.style import CSS
 
 _FOLDER = Path(__file__).parent
 
@@ -47,77 +49,177 @@ class HandView(anywidget.AnyWidget):
         version: Counts the poses sent; the page shows the one it has drawn as ``data-positions-version``.
     """
 
-    # One module made of two files: anywidget has no way for one file to import the other.
-    _esm = (_FOLDER / "hand_picture.js").read_text() + (_FOLDER / "hand_view.js").read_text()
-    _css = CSS + (_FOLDER / "hand_view.css").read_text()
+    _esm = hand_picture.SCRIPT + (_FOLDER / "hand_view.js").read_text(encoding="utf-8")
+    _css = CSS + (_FOLDER / "hand_view.css").read_text(encoding="utf-8")
 
     caption = traitlets.Unicode().tag(sync=True)
     height = traitlets.Int(420).tag(sync=True)
     version = traitlets.Int(0).tag(sync=True)
     positions = traitlets.Bytes().tag(sync=True)
+    joints = traitlets.Bytes().tag(sync=True)
     ghost_positions = traitlets.Bytes().tag(sync=True)
-    # Never change after the start.
+    shares = traitlets.Bytes().tag(sync=True)
+    legend = traitlets.Dict().tag(sync=True)
     look = traitlets.Dict().tag(sync=True)
+    # Change only with the figure that is shown, and then its number does too.
+    figure = traitlets.Int(0).tag(sync=True)
+    joint_names: traitlets.List[Any] = traitlets.List().tag(sync=True)
     stage = traitlets.Dict().tag(sync=True)
     faces = traitlets.Bytes().tag(sync=True)
     left_count = traitlets.Int().tag(sync=True)
+    rough_faces = traitlets.Bytes().tag(sync=True)
+    rough_left_count = traitlets.Int().tag(sync=True)
     nails = traitlets.Bytes().tag(sync=True)
     indptr = traitlets.Bytes().tag(sync=True)
     indices = traitlets.Bytes().tag(sync=True)
     weights = traitlets.Bytes().tag(sync=True)
 
-    def __init__(self, model: HandModel | None = None, *, height: int = 420, synthetic: bool = False) -> None:
+    def __init__(
+        self,
+        model: HandModel | None = None,
+        *,
+        height: int = 420,
+        synthetic: bool = False,
+        body: bool = False,
+    ) -> None:
         """Set up the view with the model's mean hands.
 
         Args:
             model: Default: the user's licensed model if there is one, else the open hand.
             height: CSS pixels.
             synthetic: Say in the caption that the data is synthetic.
+            body: Show the whole body, see :meth:`show_body`.
+
+        Raises:
+            ValueError: A body is asked for and the model has hands only.
         """
         # The rasteriser's parts are what the page needs, and it draws the picture for saved notebooks.
         self._renderer = Renderer(model, platform=None)
         self.model = self._renderer.model
+        self._figures: dict[bool, Figure] = {}
+        self._figure = self._figure_of(body)
         self._lock = threading.RLock()
-        self._newest: dict[str, bytes] = {}
+        self._newest: dict[str, Any] = {}
         self._sent_at = 0.0
         self._timer: threading.Timer | None = None
         self._pose = self.model.hands_mean
+        self._compared: tuple[np.ndarray, float | None, str] | None = None
+        self._colouring: Colouring | None = None
         super().__init__(
             caption=caption_of(self.model, synthetic=synthetic),
             height=height,
             look=LOOK.as_message(),
-            stage=self._stage_message(),
-            positions=self._packed(self._pose),
-            **self._topology(),
+            joint_names=self._figure.joint_names,
+            **self._posed(self._pose),
+            **self._figure.message(),
         )
 
-    def show(self, pose: Float[np.ndarray, "90"]) -> None:
+    def show(self, pose: Float[np.ndarray, "columns"]) -> None:
         """Show a pose.
 
         Args:
-            pose: Left then right hand, mean included, axis-angle in radians.
+            pose: 90 columns (left then right hand) or 165 (a whole pose, of which the hands are shown unless the body
+                is), mean included, axis-angle in radians.
 
         Raises:
             ValueError: Wrong shape or NaN.
         """
-        packed = self._packed(pose)
-        self._pose = np.array(pose, np.float32)
-        self._offer(positions=packed)
+        pose = np.array(pose, np.float32)
+        with self._lock:
+            state = self._posed(pose)
+            self._pose = pose
+            self._offer(**state)
 
-    def ghost(self, pose: Float[np.ndarray, "90"] | None) -> None:
+    def ghost(self, pose: Float[np.ndarray, "columns"] | None) -> None:
         """Show a second pose see-through in the accent colour, or take it away with None.
 
         Raises:
             ValueError: Wrong shape or NaN.
         """
-        self._offer(ghost_positions=b"" if pose is None else self._packed(pose))
+        with self._lock:
+            self._offer(**self._ghosted(pose))
+
+    def colour(
+        self,
+        values: Float[np.ndarray, "V"] | None,
+        low: float | None = None,
+        high: float | None = None,
+        label: str = "",
+    ) -> None:
+        """Colour what is shown by a number for every vertex, such as an uncertainty; None gives the skin back.
+
+        Args:
+            values: As many as the model has vertices (``len(view.model.side)``); NaN keeps the skin.
+            low: Value of the first colour, blue; default: the least value.
+            high: Value of the last colour, yellow; default: the greatest.
+            label: For the legend: what is shown, and its unit.
+
+        Raises:
+            ValueError: Another number of values, infinite ones, or ends in the wrong order.
+        """
+        count = self._figure.vertices
+        colouring = None if values is None else Colouring.of(values, low, high, label, vertices=count)
+        with self._lock:
+            self._compared = None
+            self._offer(**self._coloured(colouring))
+
+    def difference(
+        self,
+        pose: Float[np.ndarray, "columns"] | None,
+        high: float | None = None,
+        label: str = "difference, mm",
+    ) -> None:
+        """Colour what is shown by the distance of each point from where it is in another pose, in millimetres.
+
+        Follows every pose shown from then on.
+
+        Args:
+            pose: What to compare with; None gives the skin back.
+            high: Millimetres of the last colour; default: a round number above the greatest distance.
+            label: For the legend.
+
+        Raises:
+            ValueError: Wrong shape or NaN, or ``high`` not above 0.
+        """
+        if pose is None:
+            self.colour(None)
+            return
+        if high is not None and not high > 0:
+            raise ValueError(f"high must be above 0 mm, got {high:g}")
+        with self._lock:
+            other = self._figure.posed(np.array(pose, np.float32))[0]
+            self._compared = (other, high, label)
+            self._offer(**self._posed(self._pose))
+
+    def show_body(self, body: bool = True) -> None:
+        """Show the whole body in place of the hands, or the hands again. Ghost and colours are taken away.
+
+        Poses of 90 columns leave the body at rest.
+
+        Raises:
+            ValueError: The model has hands only.
+        """
+        if body == isinstance(self._figure, BodyFigure):
+            return
+        figure = self._figure_of(body)
+        with self._lock:
+            self._figure, self._compared = figure, None
+            names = {"joint_names": figure.joint_names, "figure": self.figure + 1}
+            self._offer(
+                **self._coloured(None),
+                **self._ghosted(None),
+                **self._posed(self._pose),
+                **{"rough_faces": b"", "rough_left_count": 0, **figure.message()},
+                **names,
+            )
 
     def picture(self, size: tuple[int, int] = (720, 420)) -> bytes:
         """Return a still of the shown pose as PNG, for places where the live view cannot be."""
-        image = render_hands(self._pose, size=size, caption=self.caption, renderer=self._renderer)
-        file = io.BytesIO()
-        Image.fromarray(image).save(file, "PNG")
-        return file.getvalue()
+        with self._lock:
+            figure, pose, colouring = self._figure, self._pose, self._colouring
+        drawn = figure.draw(pose, size, None if colouring is None else colouring.paint())
+        hands = None if isinstance(figure, BodyFigure) else self._renderer.stage
+        return hand_picture.as_png(still(drawn, self.caption, stage=hands, colouring=colouring))
 
     def close(self) -> None:
         """Take the view away and free everything it holds, here and in the page."""
@@ -135,7 +237,7 @@ class HandView(anywidget.AnyWidget):
             data["image/png"] = base64.b64encode(self.picture()).decode()
         return bundle
 
-    def _offer(self, **state: bytes) -> None:
+    def _offer(self, **state: Any) -> None:
         """Send at once, or when the shortest interval is over; by then only the newest counts."""
         with self._lock:
             self._newest |= state
@@ -161,25 +263,30 @@ class HandView(anywidget.AnyWidget):
                     setattr(self, name, value)
                 self.version += "positions" in state
 
-    def _packed(self, pose: Float[np.ndarray, "90"]) -> bytes:
-        """Four float32 for each coarse vertex: x, y, z in metres, and how much of its surroundings it sees."""
-        vertices = self._renderer.vertices(pose)
-        return np.column_stack([vertices, self._renderer.occlusion.pose(vertices)]).astype("<f4").tobytes()
+    def _figure_of(self, body: bool) -> Figure:
+        if body not in self._figures:
+            self._figures[body] = BodyFigure(self.model) if body else HandsFigure(self._renderer)
+        return self._figures[body]
 
-    def _stage_message(self) -> dict[str, Any]:
-        stage = self._renderer.stage
-        colours = {"accent": TOKENS.accent, "ghost_opacity": TOKENS.ghost_opacity}
-        return {**asdict(stage), "field_of_view": stage.field_of_view, "turns": TURNS, **colours}
-
-    def _topology(self) -> dict[str, Any]:
-        mesh = self._renderer.mesh
-        right = (mesh.subdivision @ self.model.side.astype(np.float32))[mesh.faces[:, 0]] > 0.5
-        faces = np.concatenate([mesh.faces[~right], mesh.faces[right]])  # each hand is drawn by itself
-        return {
-            "faces": faces.astype("<u4").tobytes(),
-            "left_count": int(3 * (~right).sum()),
-            "nails": mesh.nail.astype("<f4").tobytes(),
-            "indptr": mesh.subdivision.indptr.astype("<u4").tobytes(),
-            "indices": mesh.subdivision.indices.astype("<u4").tobytes(),
-            "weights": mesh.subdivision.data.astype("<f4").tobytes(),
+    def _posed(self, pose: np.ndarray) -> dict[str, Any]:
+        """What the page needs of a pose to show."""
+        vertices, open_sky, joints = self._figure.posed(pose)
+        state: dict[str, Any] = {
+            "positions": hand_picture.packed(vertices, open_sky),
+            "joints": joints.astype("<f4").tobytes(),
         }
+        if self._compared is not None:
+            other, high, label = self._compared
+            apart = 1000 * np.linalg.norm(vertices - other, axis=1)
+            top = nice_above(float(apart.max())) if high is None else high
+            state |= self._coloured(Colouring.of(apart, 0.0, top, label, vertices=len(apart)))
+        return state
+
+    def _ghosted(self, pose: np.ndarray | None) -> dict[str, Any]:
+        return {"ghost_positions": b"" if pose is None else hand_picture.packed(*self._figure.posed(pose)[:2])}
+
+    def _coloured(self, colouring: Colouring | None) -> dict[str, Any]:
+        self._colouring = colouring
+        if colouring is None:
+            return {"shares": b"", "legend": {}}
+        return {"shares": colouring.shares.astype("<f4").tobytes(), "legend": colouring.legend}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_ASIDE = ".deleted-"
+"""What the name of a run begins with while its files are being deleted."""
+
+_LOG_BYTES = 16_384
+
 ENDED = ("stopped", "finished", "failed")
 """States in which nothing happens any more."""
 
@@ -40,6 +46,7 @@ def start(
     out: str | Path = "runs",
     preset: str | None = None,
     overrides: Mapping[str, Any] | None = None,
+    device: str | None = None,
 ) -> RunFolder:
     """Start a training in a process of its own and return its run folder at once.
 
@@ -52,12 +59,15 @@ def start(
         out: Where run folders are made.
         preset: A preset's name or YAML file; by default ``fast``, where the prior has it.
         overrides: Values by dotted key, such as ``{"max_epochs": 20, "model.z_dim": 32}``.
+        device: ``cpu``, or a graphics card as CUDA_VISIBLE_DEVICES calls it, whose turn is waited for; by default what
+            the configuration says.
 
     Raises:
         ValueError: Unknown prior, preset or key, or a value that makes no sense; nothing has been started.
         FileNotFoundError: There is no store.
     """
-    return _start(_wanted(prior, store, preset, overrides), Path(out), [])
+    wanted = _wanted(prior, store, preset, _on_device(overrides, device))
+    return _start(wanted, Path(out), [] if device in (None, "cpu") else [str(device)])
 
 
 def start_all(
@@ -67,6 +77,7 @@ def start_all(
     out: str | Path = "runs",
     preset: str | None = None,
     overrides: Mapping[str, Any] | None = None,
+    device: str | None = None,
 ) -> list[RunFolder]:
     """Queue several trainings and return their run folders at once: one after the other, or one on each GPU.
 
@@ -80,6 +91,8 @@ def start_all(
         out: Where run folders are made.
         preset: As for :func:`start`; a prior without a preset of that name takes its own default.
         overrides: Values for all of them, by key.
+        device: ``cpu``, or one graphics card as CUDA_VISIBLE_DEVICES calls it; by default all graphics cards that are
+            there, and else the CPU.
 
     Raises:
         ValueError: As for :func:`start`; nothing has been started.
@@ -92,11 +105,18 @@ def start_all(
     if len(set(priors)) < len(priors):
         raise ValueError(f"a prior is named twice: {' '.join(priors)}")
     of_all = preset is None or Path(preset).suffix or not any(preset in presets(prior) for prior in priors)
+    overrides = _on_device(overrides, device)
     wanted = [
         _wanted(prior, store, preset if of_all or preset in presets(prior) else None, overrides) for prior in priors
     ]
-    gpus = _gpu_names(torch.cuda.device_count())
+    gpus = _gpu_names(torch.cuda.device_count()) if device is None else [device]
     return [_start(each, Path(out), ["cpu"] if each.config.devices == "cpu" else gpus or ["cpu"]) for each in wanted]
+
+
+def _on_device(overrides: Mapping[str, Any] | None, device: str | None) -> dict[str, Any]:
+    """The overrides, with the kind of device where one was asked for."""
+    named = {} if device is None else {"devices": "cpu" if device == "cpu" else "cuda"}
+    return {**(overrides or {}), **named}
 
 
 @dataclass(frozen=True)
@@ -171,10 +191,50 @@ def stop(run: RunFolder | str | Path) -> None:
     RunFolder.open(run).request_stop()
 
 
+def delete(run: RunFolder | str | Path, out: str | Path = "runs") -> None:
+    """Delete a run for ever: its folder and all that is in it. What links in it lead to stays.
+
+    It is gone from the folder of runs in one step, before its files are.
+
+    Args:
+        run: The run.
+        out: The folder of runs that it lies in; nothing outside is ever touched.
+
+    Raises:
+        ValueError: It is being trained, is a link, or does not lie in that folder.
+        FileNotFoundError: Not a run folder.
+        OSError: The files cannot be deleted.
+    """
+    run = RunFolder.open(run)
+    if run.path.is_symlink():
+        raise ValueError(f"run {run.name} is a link to another folder: delete the link by hand")
+    if run.path.name in ("", "..") or run.path.parent.resolve() != Path(out).resolve():
+        raise ValueError(f"run {run.path} does not lie in {Path(out).absolute()}: nothing was deleted")
+    if run.is_alive():
+        raise ValueError(f"run {run.name} is being trained: stop it first")
+    aside = run.path.with_name(f"{_ASIDE}{run.name}")
+    run.path.rename(aside)
+    shutil.rmtree(aside)
+
+
+def log_tail(run: RunFolder | str | Path, lines: int = 12) -> list[str]:
+    """The last lines of a run's log; reads no more than the end of the file, and none if there is no log yet."""
+    file = RunFolder.open(run).log_file
+    if not file.exists():
+        return []
+    with file.open("rb") as log:
+        log.seek(max(0, file.stat().st_size - _LOG_BYTES))
+        text = log.read().decode("utf-8", errors="replace")
+    # A progress bar writes over its line: what it wrote last counts.
+    shown = (line.rstrip().rpartition("\r")[2] for line in text.split("\n"))
+    return [line for line in shown if line][-lines:]
+
+
 def runs(out: str | Path = "runs") -> list[RunFolder]:
     """All runs in a folder, oldest first, those queued together in their turns; none if there is no such folder yet."""
     folder = Path(out)
-    found = [RunFolder(path) for path in folder.iterdir() if (path / "status.json").exists()] if folder.is_dir() else []
+    entries = [path for path in folder.iterdir() if not path.name.startswith(_ASIDE)] if folder.is_dir() else []
+    found = [RunFolder(path) for path in entries if (path / "status.json").exists()]
     return sorted(found, key=lambda run: (run.name.rpartition("-")[0][-15:], run.status().get("turn") or 0, run.name))
 
 

@@ -2,8 +2,8 @@
 
 Soft and matte: a sky and a ground that colour the shadows, a warm key light from the upper left, a cool fill from
 the right, a rim from behind. Light wraps a little around the surface, red furthest, which is what makes skin look
-like skin rather than clay. Lights stand still relative to the viewer. ``hand_view.js`` evaluates the same formula
-per pixel with the same numbers (it is sent :data:`LOOK`); here it is evaluated per vertex of the smoothed mesh.
+like skin rather than clay. Lights stand still relative to the viewer. ``hand_picture.js`` evaluates the same formula
+with the same numbers (it is sent :data:`LOOK`); both do it per vertex of the smoothed mesh.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ def shade(
     nail: Float[np.ndarray, "V"],
     *,
     occlusion: Float[np.ndarray, "V"] | None = None,
+    paint: Float[np.ndarray, "V 4"] | None = None,
     look: Look = LOOK,
 ) -> Float[np.ndarray, "V 3"]:
     """Colour of each vertex as the viewer on the +z axis sees it.
@@ -73,6 +74,7 @@ def shade(
         normals: Unit normals.
         nail: 0 on skin, 1 on a nail, between them at its edge.
         occlusion: How much of the surroundings each vertex sees, 0 to 1; all of it if not given.
+        paint: A colour in place of the skin's (sRGB from 0 to 1), and how much of it.
         look: Surface and lights.
 
     Returns:
@@ -83,6 +85,9 @@ def shade(
     open_sky = np.ones_like(nail) if occlusion is None else occlusion.astype(np.float32, copy=False)[:, None]
     skin, nails = (np.asarray(colour, np.float32) ** 2.2 for colour in (look.skin, look.nail))
     albedo = skin + (nails - skin) * nail
+    if paint is not None:
+        painted = np.clip(paint, 0, 1).astype(np.float32)
+        albedo = albedo + (painted[:, :3] ** 2.2 - albedo) * painted[:, 3:]
     up = 0.5 + 0.5 * normals[:, 1:2]
     ground, sky, wrap = (np.asarray(colour, np.float32) for colour in (look.ground, look.sky, look.wrap))
     received = (ground + (sky - ground) * up) * open_sky

@@ -55,6 +55,18 @@ function patchChildren(here, wanted, changed) {
   }
 }
 
+// JupyterLab and Notebook 7 take Enter, Space and the arrows from whatever has the focus in an output. Inside a panel
+// plain keys belong to the panel; with Ctrl, Alt or Cmd, and Shift+Enter, they are the notebook's as everywhere.
+function keepPlainKeys(event) {
+  if (!event.target.closest?.(".hp-panel")) return;
+  const ours = !(event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter"));
+  event.target.toggleAttribute("data-lm-suppress-shortcuts", ours);
+}
+if (!window.handpriorKeepsPlainKeys) {
+  window.handpriorKeepsPlainKeys = true;
+  window.addEventListener("keydown", keepPlainKeys, true); // before the notebook's own listener on the document
+}
+
 function listen(root, model) {
   const tell = (element) => model.send({
     event: element.dataset.event,

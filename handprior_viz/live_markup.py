@@ -40,7 +40,7 @@ class LiveMarkup(anywidget.AnyWidget):
         on_event: Called when a person uses an element that carries ``data-event``.
     """
 
-    _esm = _HERE / "live_markup.js"
+    _esm = (_HERE / "live_markup.js").read_text(encoding="utf-8")  # of a path anywidget would keep every widget alive
     _css = PANEL_CSS
 
     markup = traitlets.Unicode("").tag(sync=True)

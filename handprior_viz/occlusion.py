@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float, Float32, Int
 
-from handprior_viz.smooth_mesh import face_normals
+from handprior_viz.smooth_mesh import corners_of, cross
 
 # How fast light fades as more is hidden; chosen by eye on a fist.
 _STRENGTH = 1.0
@@ -67,22 +67,28 @@ class Occlusion:
     def pose(self, vertices: Float[np.ndarray, "C 3"]) -> Float32[np.ndarray, "C"]:
         """Return how much of its surroundings each vertex sees: 1 in the open, towards 0 deep in a fold."""
         vertices = np.ascontiguousarray(vertices, np.float32)
-        normals_by_face = 0.5 * face_normals(vertices, self.faces)
+        first, second, third = corners_of(vertices, self.faces)
+        doubled = cross(second - first, third - first)  # the normal, as long as twice the area
+        area = 0.5 * np.sqrt(np.einsum("kf,kf->f", doubled, doubled))
+        normals_by_face = np.ascontiguousarray(0.5 * doubled.T)
+        weighted = np.ascontiguousarray(((first + second + third) * (area / 3)).T)
         normals = self.corners @ normals_by_face
         normals /= np.maximum(_length(normals), 1e-20)[:, None]
-        middle = vertices[self.faces].sum(axis=1) / 3
-        area = _length(normals_by_face)
         seen = np.ones(len(vertices), np.float32)
         for mine, my_faces, member in self.parts:
             total = np.maximum(member @ area[my_faces], 1e-20)
-            centre = (member @ (middle[my_faces] * area[my_faces, None])) / total[:, None]
+            centre = (member @ weighted[my_faces]) / total[:, None]
             discs = member @ normals_by_face[my_faces]  # normal times projected area
             seen[mine] = _seen(vertices[mine], normals[mine], centre, discs, total)
         return seen
 
 
+def _dot(a: Float32[np.ndarray, "N 3"], b: Float32[np.ndarray, "N 3"]) -> Float32[np.ndarray, "N"]:
+    return np.einsum("nk,nk->n", a, b)
+
+
 def _length(vectors: Float32[np.ndarray, "N 3"]) -> Float32[np.ndarray, "N"]:
-    return np.sqrt(np.einsum("nk,nk->n", vectors, vectors))
+    return np.sqrt(_dot(vectors, vectors))
 
 
 def _seen(
@@ -92,17 +98,21 @@ def _seen(
     discs: Float32[np.ndarray, "P 3"],
     area: Float32[np.ndarray, "P"],
 ) -> Float32[np.ndarray, "V"]:
-    squared = (points**2).sum(axis=1)[:, None] + (centre**2).sum(axis=1) - 2 * points @ centre.T
+    # Sums of products as products of matrices, for BLAS; then as few passes over all pairs as can be.
+    one, ones = np.ones((len(points), 1), np.float32), np.ones((1, len(centre)), np.float32)
+    there = np.hstack([points, one, _dot(points, points)[:, None]])
+    squared = there @ np.vstack([-2 * centre.T, _dot(centre, centre)[None], ones])
     np.maximum(squared, 1e-12, out=squared)
-    above = normals @ centre.T
-    above -= (normals * points).sum(axis=1)[:, None]
+    above = np.hstack([normals, -_dot(normals, points)[:, None]]) @ np.vstack([centre.T, ones])
     np.maximum(above, 0, out=above)
-    facing = points @ discs.T
-    facing -= (discs * centre).sum(axis=1)
-    np.maximum(facing, 0, out=facing)
-    hidden = np.multiply(above, facing, out=above)
-    hidden /= squared * (np.float32(np.pi) * squared + area)
-    return np.exp(-_STRENGTH * hidden.sum(axis=1))
+    hidden = there[:, :4] @ np.vstack([discs.T, -_dot(discs, centre)[None]])  # how much a patch faces the vertex
+    np.maximum(hidden, 0, out=hidden)
+    hidden *= above
+    hidden /= squared
+    squared *= np.float32(np.pi)
+    squared += area
+    hidden /= squared
+    return np.exp(-_STRENGTH * (hidden @ ones[0]))
 
 
 def _spread_labels(points: Float[np.ndarray, "G 3"], count: int) -> Int[np.ndarray, "G"]:

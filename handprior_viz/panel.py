@@ -176,7 +176,20 @@ def _replace_earlier(panel: Panel) -> None:
     for earlier_run, earlier in list(_OPEN.get(key, ())):
         if earlier_run != run:
             earlier.close()
+            _forget_output(earlier)
     _OPEN.setdefault(key, []).append((run, panel))
+
+
+def _forget_output(panel: Panel) -> None:
+    """Take a closed panel out of IPython's history of outputs, which would keep its store and prior in memory."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    history = getattr(shell, "user_ns", {}).get("_oh", {})
+    for number in [number for number, value in list(history.items()) if value is panel]:
+        del history[number]
+        for names in (shell.user_ns, shell.user_ns_hidden):
+            names.pop(f"_{number}", None)
 
 
 def _forget(panel: Panel) -> None:

@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from data_tools.hand_model import HandMesh, HandModel
 from data_tools.pose_layout import HANDS_DIM
+from handprior_viz.colour_ramp import Colouring, draw_legend
 from handprior_viz.lighting import shade
 from handprior_viz.occlusion import Occlusion
 from handprior_viz.opengl import PLATFORMS, OpenGLThread, open_best
@@ -66,7 +67,12 @@ class Renderer:
             self._opengl.close()
 
     def draw(
-        self, hands: Float[np.ndarray, "90"] | HandMesh, size: tuple[int, int], view: View = "palm"
+        self,
+        hands: Float[np.ndarray, "90"] | HandMesh,
+        size: tuple[int, int],
+        view: View = "palm",
+        *,
+        paint: Float[np.ndarray, "C 4"] | None = None,
     ) -> UInt8[np.ndarray, "H W 4"]:
         """Draw both hands and nothing else, on a transparent background.
 
@@ -74,6 +80,7 @@ class Renderer:
             hands: Pose (left then right, mean included, axis-angle in radians) or a mesh arranged for display.
             size: Width and height in pixels.
             view: ``palm``, ``back`` or ``thumb``.
+            paint: For every coarse vertex a colour in place of the skin's (sRGB from 0 to 1), and how much of it.
 
         Raises:
             ValueError: Wrong shape, NaN, or an unknown view.
@@ -81,22 +88,27 @@ class Renderer:
         turned = self.stage.turn(self.vertices(hands), self.model.side, view)
         positions, normals = self.mesh.pose(turned)
         open_sky = np.clip(self.mesh.subdivision @ self.occlusion.pose(turned), 0, 1)
-        colours = shade(normals, self.mesh.nail, occlusion=open_sky)
+        fine_paint = None if paint is None else self.mesh.subdivision @ paint
+        colours = shade(normals, self.mesh.nail, occlusion=open_sky, paint=fine_paint)
         if self._opengl is not None:
             return self._opengl.draw(positions, colours, self.mesh.faces, self.stage, size)
         return rasterise(self.stage.project(positions, size), colours, self.mesh.faces, size)
 
     def vertices(self, hands: Float[np.ndarray, "90"] | HandMesh) -> Float[np.ndarray, "V 3"]:
         """Return coarse vertices in metres, palms to the viewer; ``ValueError`` for a pose that cannot be drawn."""
+        return self.posed(hands).vertices
+
+    def posed(self, hands: Float[np.ndarray, "90"] | HandMesh) -> HandMesh:
+        """Return the mesh, palms to the viewer; ``ValueError`` for a pose that cannot be drawn."""
         if isinstance(hands, HandMesh):
-            return np.asarray(hands.vertices)
+            return hands
         pose = np.asarray(hands, np.float32)
         if pose.shape != (HANDS_DIM,):
             raise ValueError(f"a pose to draw must be ({HANDS_DIM},), both hands, got {pose.shape}")
         unusable = int((~np.isfinite(pose)).sum())
         if unusable:
             raise ValueError(f"a pose to draw must be finite, got {unusable} NaN or infinite values")
-        return self.model.hands(pose).vertices
+        return self.model.hands(pose)
 
 
 @cache
@@ -147,15 +159,47 @@ def render_hands(
         ValueError: Wrong shape, NaN, or an unknown view.
     """
     renderer = renderer or default_renderer()
-    canvas = Image.new("RGBA", size, (*_bytes(TOKENS.background), 0 if transparent else 255))
-    canvas.alpha_composite(Image.fromarray(renderer.draw(hands, size, view)))
-    text = size[1] / 40
-    if labels:
-        _mark_sides(canvas, (0, 0), size, view, text, renderer.stage)
+    drawn = renderer.draw(hands, size, view)
     words = caption_of(renderer.model, caption, synthetic)
-    if words:
+    return still(drawn, words, view=view, stage=renderer.stage if labels else None, transparent=transparent)
+
+
+def still(
+    drawn: UInt8[np.ndarray, "H W 4"],
+    caption: str,
+    *,
+    view: View = "palm",
+    stage: Stage | None = None,
+    transparent: bool = False,
+    colouring: Colouring | None = None,
+) -> UInt8[np.ndarray, "H W C"]:
+    """Put what was drawn onto the background, with its words.
+
+    Args:
+        drawn: With alpha, as :meth:`Renderer.draw` gives it.
+        caption: In the lower right corner; empty for none.
+        view: Side from which the hands are seen.
+        stage: Where hands stand, to mark them with L and R; None for no marks.
+        transparent: Leave the background out.
+        colouring: What the colours mean, for a legend.
+
+    Returns:
+        Four channels if transparent, else three.
+    """
+    size = (drawn.shape[1], drawn.shape[0])
+    canvas = Image.fromarray(drawn)
+    if not transparent:
+        ground = Image.new("RGBA", size, (*_bytes(TOKENS.background), 255))
+        ground.alpha_composite(canvas)
+        canvas = ground
+    text = size[1] / 40
+    if stage is not None:
+        _mark_sides(canvas, (0, 0), size, view, text, stage)
+    if caption:
         place = (size[0] - text, size[1] - text)
-        ImageDraw.Draw(canvas).text(place, words, _bytes(TOKENS.muted), _font(text), anchor="rb")
+        ImageDraw.Draw(canvas).text(place, caption, _bytes(TOKENS.muted), _font(text), anchor="rb")
+    if colouring is not None:
+        draw_legend(canvas, colouring, _font(text))
     return np.array(canvas if transparent else canvas.convert("RGB"))
 
 

@@ -22,7 +22,8 @@ from training.score_table import ScoreTable
 
 Draw = Callable[[Float[np.ndarray, "90"]], str | None]
 
-_ARROWS = {"lower": "lower is better", "higher": "higher is better", "real": "near the real row is better", "": ""}
+BETTER = {"lower": "lower is better", "higher": "higher is better", "real": "near the real row is better", "": ""}
+"""Which way a good prior goes, in words."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ def score_page(table: ScoreTable, *, files: Sequence[str] = (), draw: Draw | Non
         "sides": side_places(),
         "credit": " · ".join(filter(None, [words, SYNTHETIC if about["synthetic"] else ""])),
         "css": Markup(page_css()),
-        "held_out": _block(table, (LIKELIHOOD, LATENTS, COST), real=False),
-        "drawn": _block(table, (SAMPLES,), real=True),
+        "held_out": score_block(table, (LIKELIHOOD, LATENTS, COST), real=False),
+        "drawn": score_block(table, (SAMPLES,), real=True),
         "strips": _strips(table, draw or hands_picture),
         "parts": _parts(table),
         "labels": [group.label for group in table.groups],
@@ -98,8 +99,8 @@ def score_page(table: ScoreTable, *, files: Sequence[str] = (), draw: Draw | Non
     return environment.get_template("score_page.html.jinja").render(context)
 
 
-def _block(table: ScoreTable, groups: Sequence[str], *, real: bool) -> dict[str, Any]:
-    """Head and rows of one table: cells are (text, what it is)."""
+def score_block(table: ScoreTable, groups: Sequence[str], *, real: bool) -> dict[str, Any]:
+    """Scores, head and rows of one table: cells are (text, what it is); ``real`` adds the rows of real poses."""
     scores = [score for score in SCORES if score.group in groups]
     rows = []
     for group in table.groups:
@@ -109,8 +110,8 @@ def _block(table: ScoreTable, groups: Sequence[str], *, real: bool) -> dict[str,
         for row in table.real:
             cells = [(_real(score, row), "") for score in scores]
             rows.append({"label": str(row["title"]), "runs": 0, "cells": cells, "real": True})
-    head = [{"title": score.title, "unit": score.unit, "better": _ARROWS[score.better]} for score in scores]
-    return {"head": head, "rows": rows}
+    head = [{"title": score.title, "unit": score.unit, "better": BETTER[score.better]} for score in scores]
+    return {"scores": scores, "head": head, "rows": rows}
 
 
 def _real(score: Score, row: dict[str, Any]) -> str:

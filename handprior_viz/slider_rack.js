@@ -2,6 +2,7 @@
 // At most one message is under way: while the kernel is busy only the newest values wait, so dragging never queues.
 
 const LOST_AFTER_MS = 2000; // an answer that has not come by then never will (kernel restarted)
+const DOUBLE_CLICK_MS = 600;
 const SETTLED_AFTER_MS = 200; // a row moved by hand this recently is not overwritten by an older value from Python
 
 function build(row, index) {
@@ -16,17 +17,25 @@ function build(row, index) {
   Object.assign(input, { type: "range", min: row.low, max: row.high, step: row.step });
   input.dataset.index = index;
   input.setAttribute("aria-label", row.unit ? `${row.label}, ${row.unit}` : row.label);
+  if (row.usual) {
+    line.classList.add("hp-slider-banded");
+    const share = (v) => (v - row.low) / (row.high - row.low);
+    input.style.setProperty("--usual-from", share(row.usual[0]));
+    input.style.setProperty("--usual-to", share(row.usual[1]));
+  }
   const shown = document.createElement("output");
   line.append(name, input, shown);
   return { line, input, shown, row };
 }
 
 // `told` is what Python says, which may lie beyond the slider's ends; without it the slider's own value is shown.
-function paint({ input, shown, row }, told) {
+function paint({ line, input, shown, row }, told) {
   const value = told ?? Number(input.value);
   const text = value.toFixed(row.digits ?? 1).replace(/^-(0(\.0*)?)$/, "$1");
   const sign = row.signed && Number(text) > 0 ? "+" : "";
-  shown.textContent = `${sign}${text.replace("-", "\u2212")} ${row.unit ?? ""}`.trimEnd();
+  const gap = row.unit === "\u00b0" ? "" : " ";
+  shown.textContent = `${sign}${text.replace("-", "\u2212")}${gap}${row.unit ?? ""}`.trimEnd();
+  if (row.usual) line.classList.toggle("hp-slider-beyond", value < row.usual[0] || value > row.usual[1]);
   input.setAttribute("aria-valuetext", shown.textContent);
   const share = (v) => Math.min(1, Math.max(0, (v - row.low) / (row.high - row.low)));
   const [from, to] = [share(row.home ?? row.low), share(value)].sort((a, b) => a - b);
@@ -84,9 +93,17 @@ export default {
     }
 
     root.addEventListener("input", ({ target }) => move(Number(target.dataset.index), Number(target.value)));
-    // A drag is one gesture; so is each run of key presses that ends when the slider loses the keyboard.
-    root.addEventListener("pointerdown", () => { gesture += 1; });
-    root.addEventListener("focusin", () => { gesture += 1; });
+    // A drag is one gesture; so is a double click, and each run of key presses that ends when the slider loses the
+    // keyboard.
+    let pressed = {};
+    root.addEventListener("pointerdown", ({ target, timeStamp }) => {
+      if (target !== pressed.target || timeStamp - pressed.at > DOUBLE_CLICK_MS) gesture += 1;
+      pressed = { target, at: timeStamp, down: true };
+    });
+    for (const end of ["pointerup", "pointercancel", "change"]) {
+      root.addEventListener(end, () => { pressed.down = false; });
+    }
+    root.addEventListener("focusin", () => { if (!pressed.down) gesture += 1; });
     // When the hand is off the slider Python's word counts again, also where it refused or rounded.
     const settle = () => setTimeout(refresh, SETTLED_AFTER_MS + 50);
     root.addEventListener("change", settle);
@@ -94,7 +111,6 @@ export default {
       const input = target.closest(".hp-slider")?.querySelector("input");
       if (!input || input.disabled) return;
       const index = Number(input.dataset.index);
-      gesture += 1;
       input.value = rows[index].row.home ?? 0;
       move(index, Number(input.value));
       settle();

@@ -32,6 +32,7 @@ class Slider:
         digits: Decimals shown.
         signed: Show a plus before positive values.
         colour: Of the filled part; the accent if empty.
+        usual: Values that are nothing out of the ordinary: marked on the track, and a value outside stands out.
     """
 
     label: str
@@ -44,6 +45,7 @@ class Slider:
     digits: int = 1
     signed: bool = False
     colour: str = ""
+    usual: tuple[float, float] | None = None
 
 
 Moved = Callable[[int, float, int], object]
@@ -59,7 +61,7 @@ class SliderRack(anywidget.AnyWidget):
         on_move: Called for each row that a person moved. Return quickly: the browser waits with the next value.
     """
 
-    _esm = Path(__file__).with_name("slider_rack.js")
+    _esm = Path(__file__).with_name("slider_rack.js").read_text(encoding="utf-8")
     _css = PANEL_CSS
 
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)

@@ -55,11 +55,21 @@ class SmoothMesh:
 
 def face_normals(positions: Float32[np.ndarray, "V 3"], faces: Int32[np.ndarray, "F 3"]) -> Float32[np.ndarray, "F 3"]:
     """Return the normal of each face, as long as twice its area."""
-    a, b, c = (positions[faces[:, k]] for k in range(3))
-    u, v = b - a, c - a
-    # Three times as fast as np.cross on arrays of this shape.
+    a, b, c = corners_of(positions, faces)
+    return np.ascontiguousarray(cross(b - a, c - a).T)
+
+
+def corners_of(positions: Float32[np.ndarray, "V 3"], faces: Int32[np.ndarray, "F 3"]) -> list[np.ndarray]:
+    """Return the three corners of each face, (3, F) each: x, y and z in rows, on which numpy is three times as fast."""
+    coordinates = np.ascontiguousarray(positions.T)
+    return [coordinates.take(faces[:, k], axis=1) for k in range(3)]
+
+
+def cross(u: Float32[np.ndarray, "3 F"], v: Float32[np.ndarray, "3 F"]) -> Float32[np.ndarray, "3 F"]:
+    """Return cross products of columns."""
     product = np.empty_like(u)
     for k in range(3):
         i, j = (k + 1) % 3, (k + 2) % 3
-        product[:, k] = u[:, i] * v[:, j] - u[:, j] * v[:, i]
+        np.multiply(u[i], v[j], out=product[k])
+        product[k] -= u[j] * v[i]
     return product

@@ -2,7 +2,7 @@
 
 Turning each hand in place, and not the pair, keeps the left hand on the left and lets neither hide the other. The
 camera frames the flat hand with a margin and never moves with the pose, so that pictures can be compared.
-Metres, y up, camera on +z. ``hand_view.js`` follows the same rules with the same numbers.
+Metres, y up, camera on +z. ``hand_stage.js`` follows the same rules with the same numbers.
 """
 
 from __future__ import annotations

@@ -38,6 +38,18 @@ class Tokens:
 
 TOKENS = Tokens()
 
+DARK: dict[str, str] = {
+    "background": "#14181D",
+    "panel": "#1C2127",
+    "line": "#333B45",
+    "text": "#E4E9EE",
+    "muted": "#9AA6B2",
+    "accent": "#78A6F4",
+    "warning": "#E0A83F",
+    "error": "#F07F73",
+}
+"""The same colours on a dark ground, for pages of our own; inside JupyterLab its theme decides."""
+
 TIER_COLOURS: dict[str, str] = {"high": "#0072B2", "medium": "#E69F00", "low": "#8A94A3"}
 """One colour per quality tier, in the order in which tiers are always shown."""
 

@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
-
-import ipywidgets as W
+from typing import TYPE_CHECKING, Any
 
 from data_tools.store import PoseStore
 from handprior_viz import jobs
-from handprior_viz.figures import Curve, learning_curves
+from handprior_viz.device_list import device_list
+from handprior_viz.learning_curves import learning_curves
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.pacing import Every, LatestWins
-from handprior_viz.panel import Panel, button, column, row, set_enabled
-from handprior_viz.run_table import RunRow, curve, run_row, run_table
-from training.config import DEFAULT_PRESET, presets, resolve
-from training.priors import PRIORS
+from handprior_viz.panel import Panel, column, row
+from handprior_viz.run_samples import RunSamples
+from handprior_viz.run_table import RunRow, TableState, run_table
+from handprior_viz.run_watch import RunWatch, WatchedRun
+from handprior_viz.training_form import TrainingForm, WantedTraining
 from training.run_folder import METRICS, RunFolder
+
+if TYPE_CHECKING:
+    from handprior_viz.latent_panel import LatentExplorer
 
 LOOK_SECONDS = 0.5
 """How often the run folders are looked at."""
 
-READING_SHARE = 20
-"""Metrics that took so long to read are not read again for so many times as long."""
+DEVICE_SECONDS = 5.0
+"""How often free memory is looked at."""
 
-_START = "Train the chosen priors, each in a process of its own"
-_TITLES = {name: prior.title for name, prior in PRIORS.items()}
-_BOUNDS = frozenset(name for name, prior in PRIORS.items() if prior.is_bound)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A run's curve as last read: the file's size and whether the run was active then, and when to look again."""
-
-    curve: Curve
-    state: tuple[int, bool]
-    next_look: float
+DOOMED_SECONDS = 6.0
+"""How long the question whether to delete a run for ever stands."""
 
 
 class TrainingPanel(Panel):
@@ -50,10 +44,14 @@ class TrainingPanel(Panel):
     Example:
         >>> panel = TrainingPanel("demo/store", runs="demo/runs")       # doctest: +SKIP
         >>> run = panel.start("hand_vae", max_epochs=40)                # doctest: +SKIP
+        >>> panel.explore(run)                                          # doctest: +SKIP
 
     Args:
         store: The packed store, or its folder.
         runs: Folder that holds the run folders.
+
+    Attributes:
+        explorer: The explorer that is open below the trainings; None if none is.
 
     Raises:
         FileNotFoundError: There is no such store.
@@ -62,14 +60,29 @@ class TrainingPanel(Panel):
     def __init__(self, store: PoseStore | str | Path, runs: str | Path = "runs") -> None:
         self.store = store if isinstance(store, PoseStore) else PoseStore(store)
         self.folder = Path(runs)
-        self._seen: dict[str, _Seen] = {}
+        self.explorer: LatentExplorer | None = None
+        self._watch = RunWatch(self.folder)
+        self._sampled = self._doomed = ""
+        self._doomed_until = 0.0
+        self._logs: set[str] = set()
         super().__init__()
+        self._form = TrainingForm(self._on_start)
         self._table = LiveMarkup(run_table([]), on_event=self._on_event)
         self._curves = LiveMarkup()
-        self.arrange(LiveMarkup(_sentence(self.store, self.folder)), self._controls(), self._table, self._curves)
-        self._starting = LatestWins(self._start_chosen, on_error=self.tell, name="training-start")
+        self._samples = RunSamples(on_error=self.tell, synthetic=self.store.synthetic)
+        self._below = column()
+        charts = row(
+            column(self._curves, classes=["hp-train-curves"]), self._samples.widget, classes=["hp-train-charts"]
+        )
+        sentence = LiveMarkup(_sentence(self.store, self.folder))
+        self.arrange(sentence, self._form.widget, self._table, charts, self._below)
+        self._starting = LatestWins(self._start_wanted, on_error=self.tell, name="training-start")
+        self._exploring = LatestWins(self._explore_wanted, on_error=self.tell, name="training-explore")
         self._looking = Every(LOOK_SECONDS, self.look, name="training-look")
-        self.ends_with(self._starting, self._looking)
+        self._counting = Every(DEVICE_SECONDS, self._count_devices, name="training-devices")
+        self.ends_with(
+            _Ending(self.close_explorer), self._samples, self._starting, self._exploring, self._looking, self._counting
+        )
 
     @property
     def runs(self) -> list[RunFolder]:
@@ -77,7 +90,13 @@ class TrainingPanel(Panel):
         return jobs.runs(self.folder)
 
     def start(
-        self, prior: str, *, preset: str | None = None, overrides: Mapping[str, Any] | None = None, **values: Any
+        self,
+        prior: str,
+        *,
+        preset: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        device: str | None = None,
+        **values: Any,
     ) -> RunFolder:
         """Start a training and return its run folder at once.
 
@@ -85,13 +104,14 @@ class TrainingPanel(Panel):
             prior: ``gaussian``, ``hand_vae``, ...
             preset: A preset's name or YAML file; by default ``fast``, where the prior has it.
             overrides: Values by dotted key, such as ``{"model.z_dim": 32}``.
+            device: ``cpu``, or a graphics card's name, such as ``0``; by default what the configuration says.
             values: Values whose key has no dot: ``max_epochs=40, batch_size=256``.
 
         Raises:
             ValueError: Unknown prior, preset or key, or a value that makes no sense.
         """
         overrides = {**(overrides or {}), **values}
-        run = jobs.start(prior, self.store, out=self.folder, preset=preset, overrides=overrides)
+        run = jobs.start(prior, self.store, out=self.folder, preset=preset, overrides=overrides, device=device)
         self.look()
         return run
 
@@ -105,6 +125,18 @@ class TrainingPanel(Panel):
         jobs.resume(self._run(run))
         self.look()
 
+    def delete(self, run: RunFolder | str) -> None:
+        """Delete a run for ever: its checkpoints, its metrics and its log.
+
+        Raises:
+            ValueError: It is being trained, or does not lie in this panel's folder of runs.
+        """
+        run = self._run(run)
+        if self.explorer is not None and self.explorer.run == run:
+            self.close_explorer()
+        jobs.delete(run, self.folder)
+        self.look()
+
     def wait(self, run: RunFolder | str, seconds: float = 60.0) -> RunFolder:
         """Wait until a training has ended, or at most so long if it has kept a prior by then.
 
@@ -114,125 +146,137 @@ class TrainingPanel(Panel):
         """
         return jobs.wait_for(self._run(run), seconds)
 
+    def explore(self, run: RunFolder | str) -> LatentExplorer:
+        """Open the explorer on a run, below the trainings, in place of one that is open there.
+
+        Raises:
+            FileNotFoundError: The run has no checkpoint, and trains no more.
+        """
+        from handprior_viz.latent_panel import LatentExplorer
+
+        run = self._run(run)
+        here = run.status().get("store_hash") == self.store.hash
+        self.close_explorer()
+        explorer = LatentExplorer(run, self.store if here else None)
+        with self._lock:
+            if self.closed:
+                explorer.close()
+            else:
+                self.explorer, self._below.children = explorer, (explorer,)
+        self.look()
+        return explorer
+
+    def close_explorer(self) -> None:
+        """Close the explorer below the trainings, if one is open."""
+        with self._lock:
+            explorer, self.explorer = self.explorer, None
+            if explorer is not None and not self.closed:
+                self._below.children = ()
+        if explorer is not None:
+            explorer.close()
+
     def look(self) -> None:
         """Look at the run folders now and show what is new; done by itself twice a second."""
         with self._lock:
             if self.closed:
                 return
-            runs = self.runs
-            rows = [self._row(run, order) for order, run in enumerate(runs)]
-            self._table.markup = run_table(rows)
+            watched = self._watch.look()
+            rows = [each.row for each in watched]
+            sampled = self._sampled_run(rows)
+            self._table.markup = run_table(rows, self._state(watched, sampled))
             title, unit = METRICS["val/nll"]
-            curves = [self._curve(run, row) for run, row in zip(runs, rows, strict=True)]
+            curves = [each.curve for each in watched]
             self._curves.markup = learning_curves(curves, title=title, unit=unit) if rows else ""
+            if sampled is None:
+                self._samples.look(None)
+            else:
+                self._samples.look(RunFolder(self.folder / sampled.name), sampled.title)
 
-    def _row(self, run: RunFolder, order: int) -> RunRow:
-        kept = [which for which in ("best", "last") if run.checkpoint_file(which).exists()]
-        return run_row(
-            run.name,
-            jobs.state_of(run),
-            order=order,
-            titles=_TITLES,
-            bounds=_BOUNDS,
-            stop_asked=run.stop_requested(),
-            kept=kept,
+    def settle(self, timeout: float = 60.0) -> bool:
+        """Wait until what was asked for has been done; False if that took longer than ``timeout`` s."""
+        return all(pace.settle(timeout) for pace in (self._starting, self._exploring, self._samples))
+
+    def _state(self, watched: Sequence[WatchedRun], sampled: RunRow | None) -> TableState:
+        if time.monotonic() > self._doomed_until:
+            self._doomed = ""
+        logs = {each.run.name: jobs.log_tail(each.run) for each in watched if each.run.name in self._logs}
+        explored = self.explorer.run if self.explorer is not None else None
+        return TableState(
+            sampled=sampled.name if sampled else "",
+            logs=logs,
+            doomed=self._doomed,
+            exploring=explored.name if explored is not None else "",
         )
 
-    def _curve(self, run: RunFolder, row: RunRow) -> Curve:
-        """The run's curve; metrics are read again when the file has grown, the less often the longer that takes."""
-        file = run.path / "metrics.jsonl"
-        size = file.stat().st_size if file.exists() else 0
-        seen = self._seen.get(run.name)
-        if seen is None or ((size, row.active) != seen.state and time.monotonic() >= seen.next_look):
-            began = time.monotonic()
-            found = curve(row, run.metrics())
-            took = time.monotonic() - began
-            seen = _Seen(found, (size, row.active), began + READING_SHARE * took)
-            self._seen[run.name] = seen
-        return seen.curve
+    def _sampled_run(self, rows: list[RunRow]) -> RunRow | None:
+        """The run that was picked for samples; else the newest that has a prior."""
+        drawable = [row for row in rows if row.has_prior]
+        picked = [row for row in drawable if row.name == self._sampled]
+        return next(iter(picked or drawable[-1:]), None)
 
     def _run(self, run: RunFolder | str) -> RunFolder:
         return run if isinstance(run, RunFolder) else RunFolder.open(self.folder / run)
 
-    def _controls(self) -> W.Widget:
-        self._priors = {
-            name: W.Checkbox(
-                value=name == "hand_vae",
-                description=prior.title,
-                indent=False,
-                tooltip=f"Train a {prior.title}" + (": fitted at once, without epochs" if prior.closed_form else ""),
-                layout={"width": "auto"},
-            )
-            for name, prior in PRIORS.items()
-        }
-        variants = dict.fromkeys(variant for name in PRIORS for variant in presets(name) if variant != name)
-        self._preset = W.Dropdown(
-            options=sorted(variants, key=lambda variant: (variant != DEFAULT_PRESET, variant)),
-            description="preset",
-            tooltip="Recipe: how long, how fast and how large; published is the one of the literature",
-            layout={"width": "220px"},
-        )
-        self._suggested = self._preset_epochs()
-        self._epochs = W.BoundedIntText(
-            value=self._suggested,
-            min=1,
-            max=1_000_000,
-            description="epochs",
-            tooltip="Passes over the training frames; a Gaussian needs none",
-            layout={"width": "170px"},
-        )
-        self._button = button("Start training", _START, self._on_start, main=True)
-        for checkbox in self._priors.values():
-            checkbox.observe(lambda _: self._chosen_changed(), "value")
-        self._preset.observe(lambda _: self._preset_changed(), "value")
-        return row(column(row(*self._priors.values()), classes=["hp-fill"]), self._preset, self._epochs, self._button)
+    def _count_devices(self) -> None:
+        devices = device_list()
+        with self._lock:
+            if not self.closed:
+                self._form.show_devices(devices)
 
-    def _chosen(self) -> list[str]:
-        return [name for name, checkbox in self._priors.items() if checkbox.value]
+    def _on_start(self, wanted: WantedTraining) -> None:
+        self._starting.submit(wanted)
 
-    def _chosen_changed(self) -> None:
-        chosen = self._chosen()
-        suggested = self._preset_epochs()
-        if self._epochs.value == self._suggested:  # what somebody typed in stays
-            self._epochs.value = suggested
-        self._suggested = suggested
-        self._button.description = f"Start {len(chosen)} trainings" if len(chosen) > 1 else "Start training"
-        set_enabled(self._button, bool(chosen), _START, "Choose at least one prior first")
-
-    def _preset_changed(self) -> None:
-        self._epochs.value = self._suggested = self._preset_epochs()
-
-    def _preset_epochs(self) -> int:
-        """The longest training that the preset asks for, of the chosen priors; of all if none takes epochs."""
-        learning = [name for name in PRIORS if not PRIORS[name].closed_form]
-        chosen = [name for name in learning if self._priors[name].value] or learning
-        return max(resolve(name, self._preset_of(name)).max_epochs for name in chosen)
-
-    def _overrides(self, epochs: int) -> dict[str, int]:
-        """The epochs that were typed in; each prior has its own preset's where they were left alone."""
-        return {} if epochs == self._suggested else {"max_epochs": epochs}
-
-    def _preset_of(self, prior: str) -> str | None:
-        variant = self._preset.value
-        return variant if variant in presets(prior) else None
-
-    def _on_start(self) -> None:
-        self._starting.submit((self._chosen(), self._preset.value, self._overrides(self._epochs.value)))
-
-    def _start_chosen(self, wanted: tuple[list[str], str, dict[str, int]]) -> None:
+    def _start_wanted(self, wanted: WantedTraining) -> None:
         """One starts at once; several take turns, or a GPU each."""
-        priors, preset, overrides = wanted
         self.say()
-        if len(priors) == 1:
-            self.start(priors[0], preset=self._preset_of(priors[0]), overrides=overrides)
+        out, overrides, device = self.folder, wanted.overrides, wanted.device
+        if len(wanted.priors) == 1:
+            prior = wanted.priors[0]
+            preset = wanted.preset_of(prior)
+            jobs.start(prior, self.store, out=out, preset=preset, overrides=overrides, device=device)
         else:
-            jobs.start_all(priors, self.store, out=self.folder, preset=preset, overrides=overrides)
+            priors, preset = wanted.priors, wanted.preset
+            jobs.start_all(priors, self.store, out=out, preset=preset, overrides=overrides, device=device)
         self.look()
+
+    def _explore_wanted(self, name: str) -> None:
+        """Open a run's explorer, or close it if that is the open one."""
+        if self.explorer is not None and self.explorer.run is not None and self.explorer.run.name == name:
+            self.close_explorer()
+            self.look()
+        else:
+            self.say("The explorer opens below …")
+            self.explore(name)
+            self.say()
 
     def _on_event(self, event: str, target: str, _: Any) -> None:
         with self.telling():
             self.say()
-            {"stop": self.stop, "resume": self.resume}[event](target)
+            doomed, self._doomed = self._doomed, ""
+            if event == "delete":
+                self._doomed, self._doomed_until = target, time.monotonic() + DOOMED_SECONDS
+            elif event == "delete-now" and doomed == target:
+                threading.Thread(target=self._delete_told, args=(target,), name="training-delete", daemon=True).start()
+            elif event == "samples":
+                self._sampled = target
+            elif event == "log":
+                self._logs ^= {target}
+            elif event == "explore":
+                self._exploring.submit(target)
+            elif event in ("stop", "resume"):
+                {"stop": self.stop, "resume": self.resume}[event](target)
+            self.look()
+
+    def _delete_told(self, name: str) -> None:
+        with self.telling():
+            self.delete(name)
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """Something to do when the panel closes."""
+
+    close: Any
 
 
 def _sentence(store: PoseStore, runs: Path) -> str:

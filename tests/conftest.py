@@ -16,25 +16,30 @@ SHAPES_CHECKED = """
     data_tools.auditing.duplicates data_tools.auditing.finger_rotations data_tools.auditing.hand_examples
     data_tools.auditing.joint_limits data_tools.auditing.live_frames data_tools.auditing.pose_statistics
     data_tools.auditing.sequence_sums data_tools.auditing.suspects data_tools.auditing.turning_points
-    data_tools.hand_mean data_tools.hand_model data_tools.packing data_tools.pose_layout data_tools.rotations
-    data_tools.foreign_splits data_tools.leak_report data_tools.splits
+    data_tools.foreign_splits data_tools.hand_mean data_tools.hand_model data_tools.hand_pca data_tools.leak_report
     data_tools.mixing.allocation data_tools.mixing.apportion data_tools.mixing.dealing data_tools.mixing.drawing
-    data_tools.readers.amass_smplh data_tools.readers.amass_smplx data_tools.readers.consolidated
-    data_tools.hand_pca data_tools.readers.dexycb data_tools.readers.frame_clock data_tools.readers.hot3d
-    data_tools.readers.interhand data_tools.readers.oakink2 data_tools.readers.streamed_reader data_tools.readers.ubody
-    data_tools.readers.npz_members data_tools.readers.npz_reader data_tools.readers.reader
-    data_tools.scanning.boundaries data_tools.scanning.dead_hands data_tools.scanning.file_scan
-    data_tools.scanning.sequence_tally
-    handprior_viz.audit_report.dataset_pairs handprior_viz.audit_report.distance_map
+    data_tools.packing data_tools.pose_layout data_tools.readers.amass_smplh data_tools.readers.amass_smplx
+    data_tools.readers.consolidated data_tools.readers.dexycb data_tools.readers.frame_clock
+    data_tools.readers.hot3d data_tools.readers.interhand data_tools.readers.npz_members
+    data_tools.readers.npz_reader data_tools.readers.oakink2 data_tools.readers.reader
+    data_tools.readers.streamed_reader data_tools.readers.ubody data_tools.rotations data_tools.scanning.boundaries
+    data_tools.scanning.dead_hands data_tools.scanning.file_scan data_tools.scanning.sequence_tally
+    data_tools.splits handprior_viz.audit_report.dataset_pairs handprior_viz.audit_report.distance_map
     handprior_viz.audit_report.hand_pictures handprior_viz.audit_report.histogram_plots
-    handprior_viz.audit_report.joint_histograms
-    handprior_viz.backdrop handprior_viz.joint_angles handprior_viz.lighting handprior_viz.occlusion
-    handprior_viz.smooth_mesh handprior_viz.soft_raster
-    training.consolidated_splits training.damped_steps training.fitting_errors training.flow_layers
-    training.frame_loading training.geodesic_normal training.hand_points training.joint_problems training.joint_tree
-    training.k_means training.looks training.metrics training.pose_batches training.prior training.priors
-    training.prior_datamodule training.rational_spline training.read_ahead training.rotation_planes
-    training.split_modules
+    handprior_viz.audit_report.joint_histograms handprior_viz.colour_ramp handprior_viz.compare_energy
+    handprior_viz.compare_samples handprior_viz.compare_walk handprior_viz.dataset_looks
+    handprior_viz.explorer.backdrop handprior_viz.explorer.finger_points handprior_viz.explorer.held_out
+    handprior_viz.explorer.joint_sliders handprior_viz.explorer.nearest_frames handprior_viz.explorer.principal_map
+    handprior_viz.explorer.prior_view handprior_viz.explorer.real_frame handprior_viz.explorer.shown
+    handprior_viz.explorer.state handprior_viz.explorer.walk handprior_viz.export.decoders handprior_viz.export.gltf
+    handprior_viz.export.pictures handprior_viz.export.rig handprior_viz.export.rigged_mesh handprior_viz.grid_box
+    handprior_viz.hand_picture handprior_viz.joint_angles handprior_viz.lighting handprior_viz.mix_coverage
+    handprior_viz.occlusion handprior_viz.pose_files handprior_viz.run_samples handprior_viz.sequence_clip
+    handprior_viz.smooth_mesh handprior_viz.soft_raster training.column_spline training.consolidated_splits
+    training.damped_steps training.fitting_errors training.flow_layers training.frame_loading
+    training.geodesic_normal training.hand_points training.joint_problems training.joint_tree training.k_means
+    training.looks training.metrics training.pose_batches training.prior training.prior_datamodule training.priors
+    training.rational_spline training.read_ahead training.rotation_planes training.split_modules
 """
 install_import_hook(SHAPES_CHECKED.split(), "beartype.beartype")
 

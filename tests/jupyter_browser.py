@@ -129,11 +129,12 @@ class Notebook:
 
 @dataclass(frozen=True)
 class Lab:
-    """A running JupyterLab server and a browser to look at it."""
+    """A running JupyterLab or Notebook 7 server and a browser to look at it."""
 
     url: str
     folder: Path
     browser: Browser
+    app: str = "jupyterlab"
 
     def open(self, name: str, *, width: int = 1400, height: int = 1000, scale: float = 1) -> Notebook:
         """Open a notebook of the folder in a page of its own and wait until its kernel answers.
@@ -144,12 +145,11 @@ class Lab:
             height: Of the page, CSS pixels.
             scale: Device pixels per CSS pixel.
         """
-        page = self.browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
-        notebook = Notebook(page)
-        page.on("pageerror", lambda error: notebook.problems.append(str(error)))
-        page.on("console", lambda line: notebook.problems.append(line.text) if line.type == "error" else None)
+        notebook = _new_page(self.browser, width, height, scale)
+        page = notebook.page
         # A workspace of its own, or the page would restore the notebooks of the page opened before.
-        page.goto(f"{self.url}lab/workspaces/page-{next(_PAGES)}/tree/{name}")
+        lab = f"lab/workspaces/page-{next(_PAGES)}/tree"
+        page.goto(f"{self.url}{lab if self.app == 'jupyterlab' else 'notebooks'}/{name}")
         page.wait_for_function(
             """name => { const open = window.jupyterapp?.shell.currentWidget;
                          return open?.context?.path === name
@@ -157,9 +157,17 @@ class Lab:
             arg=name,
             timeout=90_000,
         )
-        # More room for the notebook: the file browser is of no use here.
-        page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+        if self.app == "jupyterlab":  # more room for the notebook: the file browser is of no use here
+            page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
         return notebook
+
+
+def _new_page(browser: Browser, width: int, height: int, scale: float = 1) -> Notebook:
+    page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
+    notebook = Notebook(page)
+    page.on("pageerror", lambda error: notebook.problems.append(str(error)))
+    page.on("console", lambda line: notebook.problems.append(line.text) if line.type == "error" else None)
+    return notebook
 
 
 @contextlib.contextmanager
@@ -182,8 +190,32 @@ def jupyter_lab(folder: Path) -> Iterator[Lab]:
 
     Settings, workspaces and runtime files go to ``folder/.jupyter``, so the user's own JupyterLab is not touched.
     """
-    with open_browser() as browser, _server(Path(folder)) as url:
+    with open_browser() as browser, _server(Path(folder), _server_command(Path(folder), "jupyterlab")) as url:
         yield Lab(url, Path(folder), browser)
+
+
+@contextlib.contextmanager
+def notebook_7(folder: Path) -> Iterator[Lab]:
+    """The same with the plain Jupyter Notebook in JupyterLab's place."""
+    with open_browser() as browser, _server(Path(folder), _server_command(Path(folder), "notebook")) as url:
+        yield Lab(url, Path(folder), browser, "notebook")
+
+
+@contextlib.contextmanager
+def voila(path: Path, *, width: int = 1400, height: int = 1000) -> Iterator[Notebook]:
+    """Serve one notebook as a page with no cells, and open it; the page runs the notebook as it loads.
+
+    Args:
+        path: The notebook.
+        width: Of the page, CSS pixels.
+        height: Of the page, CSS pixels.
+    """
+    port = _free_port()
+    command = [sys.executable, "-m", "voila", str(path), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
+    with open_browser() as browser, _server(Path(path).parent, command, port) as url:
+        notebook = _new_page(browser, width, height)
+        notebook.page.goto(url, timeout=90_000)
+        yield notebook
 
 
 @pytest.fixture
@@ -196,7 +228,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 @contextlib.contextmanager
-def _server(folder: Path) -> Iterator[str]:
+def _server(folder: Path, command: list[str], port: int | None = None) -> Iterator[str]:
     private = folder / ".jupyter"
     environment = os.environ | {
         # Kernels run the code of this checkout, whatever is installed.
@@ -212,20 +244,18 @@ def _server(folder: Path) -> Iterator[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values))
     with (private / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            _server_command(folder), env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
-        )
+        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True)
     try:
-        yield _wait_for_url(process, private)
+        yield _wait_for_url(process, private, port)
     finally:
         _end(process)
 
 
-def _server_command(folder: Path) -> list[str]:
+def _server_command(folder: Path, app: str) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "jupyterlab",
+        app,
         "--no-browser",
         "--allow-root",
         "--expose-app-in-browser",  # gives the page `window.jupyterapp`, through which commands are run
@@ -243,17 +273,17 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_for_url(process: subprocess.Popen[bytes], private: Path, timeout: float = 60) -> str:
-    """Wait for the file in which the server says where it listens, then until it does."""
+def _wait_for_url(process: subprocess.Popen[bytes], private: Path, port: int | None, timeout: float = 60) -> str:
+    """Wait until a server listens; where its port is not known, first for the file in which Jupyter writes it."""
     info = private / "runtime" / f"jpserver-{process.pid}.json"
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError, ValueError):
-            told = json.loads(info.read_text())
-            socket.create_connection(("127.0.0.1", told["port"]), timeout=1).close()
-            return f"http://127.0.0.1:{told['port']}/"
+            listening = json.loads(info.read_text())["port"] if port is None else port
+            socket.create_connection(("127.0.0.1", listening), timeout=1).close()
+            return f"http://127.0.0.1:{listening}/"
         time.sleep(0.1)
-    raise RuntimeError("JupyterLab did not start:\n" + (private / "server.log").read_text()[-2000:])
+    raise RuntimeError("the server did not start:\n" + (private / "server.log").read_text()[-2000:])
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

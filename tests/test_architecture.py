@@ -51,7 +51,10 @@ def test_importing_data_tools_pulls_in_nothing_heavy() -> None:
     [
         ("data_tools", ["HandModel", "PoseStore", "audit", "balance", "demo_corpus", "pack", "plan", "scan"]),
         ("training", ["evaluate", "fit", "fit_errors", "load_prior", "train"]),
-        ("handprior_viz", ["BalancePanel", "HandView", "LatentExplorer", "TrainingPanel"]),
+        (
+            "handprior_viz",
+            ["AuditPanel", "BalancePanel", "ComparePanel", "HandGrid", "HandView", "LatentExplorer", "TrainingPanel"],
+        ),
     ],
 )
 def test_public_names(package: str, names: list[str]) -> None:

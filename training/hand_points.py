@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from data_tools.hand_mesh.parts import HandPart, hand_of_body, hand_of_mano
 from data_tools.hand_model import HAND_POINT_PARENTS, HandModel
 
 _FINGERS, _LEVELS = 5, 3
@@ -45,7 +44,7 @@ class Skeletons:
         Raises:
             ValueError: More shape coefficients than the model has.
         """
-        parts = [_part(model, side) for side in sides]
+        parts = [model.hand_part(side) for side in sides]
         shape = np.zeros(0) if betas is None else np.asarray(betas, np.float64)
         if shape.ndim != 1 or len(shape) > model.num_betas:
             raise ValueError(f"betas must be one set of at most {model.num_betas} numbers, got shape {shape.shape}")
@@ -119,11 +118,6 @@ class _Posed:
     turns: Tensor
     rotations: Tensor
     tip_parts: Tensor
-
-
-def _part(model: HandModel, side: int) -> HandPart:
-    models = model._read()
-    return hand_of_body(models[0], side) if model.kind == "smplx" else hand_of_mano(models[side])
 
 
 def skew(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def packed(folder: str | Path, *, frames: int = 60_000, total: int = 20_000, seed: int = 0) -> PoseStore:
-    """Write the corpus, mix it 60/25/15 and pack the mix; what is there already in these sizes is only opened.
+    """Write the corpus, mix it 60/25/15 and pack the mix, unless that was done before.
+
+    A store that lies there already is opened: one of these sizes, or one that somebody packed by hand.
 
     Args:
         folder: For ``data``, ``splits`` and ``store``.
@@ -33,7 +35,8 @@ def packed(folder: str | Path, *, frames: int = 60_000, total: int = 20_000, see
 
     folder = Path(folder)
     made_of, note = {"frames": frames, "total": total, "seed": seed}, folder / "made_of.json"
-    if note.exists() and (folder / "store" / "store.json").exists() and json.loads(note.read_text()) == made_of:
+    known = json.loads(note.read_text()) if note.exists() else made_of
+    if (folder / "store" / "store.json").exists() and known == made_of:
         return PoseStore(folder / "store")
     note.unlink(missing_ok=True)
     write(folder / "data", frames=frames, seed=seed)

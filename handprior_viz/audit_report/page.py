@@ -36,19 +36,7 @@ FILES_SHOWN = 200
 
 _MEAN_WORDS = {"incl": "inside", "rel": "to be added", "unknown": "not stated", "unclear": "cannot tell"}
 
-_DARK: dict[str, str] = {
-    "background": "#14181D",
-    "panel": "#1C2127",
-    "line": "#333B45",
-    "text": "#E4E9EE",
-    "muted": "#9AA6B2",
-    "accent": "#78A6F4",
-    "warning": "#E0A83F",
-    "error": "#F07F73",
-    "hover": "#232A32",
-    "near": "#20272F",
-    "far": "#8CB6FF",
-}
+_DARK: dict[str, str] = style.DARK | {"hover": "#232A32", "near": "#20272F", "far": "#8CB6FF"}
 _LIGHT: dict[str, str] = {key: getattr(style.TOKENS, key) for key in _DARK if hasattr(style.TOKENS, key)} | {
     "hover": "#F3F5F8",
     "near": "#EEF2F8",

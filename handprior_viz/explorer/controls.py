@@ -1,4 +1,4 @@
-"""The explorer's controls: sliders for latent axes, what samples are to be like, and the walk between pinned poses."""
+"""The explorer's controls: sliders for latent axes, what samples are to be like, and the way between pinned poses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets as W
 
-from handprior_viz.explorer.state import ExplorerState
+from handprior_viz.explorer.state import ExplorerState, Pin
 from handprior_viz.panel import button, column, row, set_enabled
 from handprior_viz.slider_rack import Slider, SliderRack
 from training.latent_axes import LatentAxis
@@ -38,19 +38,23 @@ class AxisSliders:
         )
         self.all.observe(lambda _: self._rebuild(), "value")
         self._latent: Sequence[float] = ()
+        self._named = False
         scrolled = column(self.rack, classes=["hp-scroll"])
         scrolled.layout.max_height = "310px"
-        about = W.Label("Latent axes, in standard deviations (sd); double-click puts one back to zero")
-        self.widget = column(row(about), scrolled, row(self.all))
+        self._about = W.Label(_AXES)
+        self.widget = column(self._about, scrolled, row(self.all))
 
     @property
     def shown(self) -> Sequence[LatentAxis]:
         """The axes that have a slider."""
         return self._axes if self.all.value else self._axes[:LEADING_AXES]
 
-    def use(self, axes: Sequence[LatentAxis], latent: Sequence[float]) -> None:
-        """Show sliders for these axes."""
-        self._axes, self._latent = axes, latent
+    def use(self, axes: Sequence[LatentAxis], *, named: bool = True) -> None:
+        """Show sliders for these axes; say that names are still to come where they are not ``named``."""
+        self._axes, self._named = axes, named
+        if len(self._latent) != len(axes):
+            self._latent = [0.0] * len(axes)
+        self._about.value = _AXES if named else "Finding out what each latent axis does …"
         self.all.description = f"All {len(axes)} axes"
         self.all.layout.display = "none" if len(axes) <= LEADING_AXES else None
         self._rebuild()
@@ -61,13 +65,14 @@ class AxisSliders:
         self.rack.show([latent[axis.index] for axis in self.shown])
 
     def _rebuild(self) -> None:
-        sliders = [_slider(rank, axis) for rank, axis in enumerate(self.shown)]
+        sliders = [_slider(rank, axis, self._named) for rank, axis in enumerate(self.shown)]
         self.rack.show([self._latent[axis.index] for axis in self.shown], sliders)
 
 
-def _slider(rank: int, axis: LatentAxis) -> Slider:
-    title = f"{axis.label}: latent axis {axis.index}; from −2 to +2 sd a joint turns {axis.effect:.0f}° on average"
-    return Slider(f"{rank + 1}  {axis.label}", -REACH, REACH, unit="sd", signed=True, title=title)
+def _slider(rank: int, axis: LatentAxis, named: bool) -> Slider:
+    title = f"{axis.label}: latent axis {axis.index + 1}; from −2 to +2 sd a joint turns {axis.effect:.0f}° on average"
+    label, title = (f"{rank + 1}  {axis.label}", title) if named else (axis.label, "What it does is being found out")
+    return Slider(label, -REACH, REACH, unit="sd", signed=True, title=title)
 
 
 class ConditionPicker:
@@ -106,7 +111,6 @@ class WalkBar:
         on_pin: Called with ``a`` or ``b``.
         on_walk: Called with the position, 0 to 1, and the gesture.
         on_play: Called when play or pause is pressed.
-        on_blend: Called with ``linear`` or ``spherical``.
 
     Attributes:
         widget: What to show.
@@ -115,37 +119,38 @@ class WalkBar:
     def __init__(
         self,
         *,
-        on_pin: Callable[[str], object],
+        on_pin: Callable[[Pin], object],
         on_walk: Callable[[float, int], object],
         on_play: Callable[[], object],
-        on_blend: Callable[[str], object],
     ) -> None:
-        pins = [
-            button(f"Pin {pin.upper()}", _PIN.format(pin.upper()), lambda pin=pin: on_pin(pin), icon="map-pin")  # type: ignore[misc]
-            for pin in "ab"
-        ]
+        self.pins: dict[Pin, W.Button] = {
+            "a": button("Pin A", "", lambda: on_pin("a"), icon="map-pin"),
+            "b": button("Pin B", "", lambda: on_pin("b"), icon="map-pin"),
+        }
         way = Slider("A → B", 0, 100, 1, unit="%", digits=0, title="Walk from pin A to pin B")
         self.way = SliderRack([way], on_move=lambda _, value, gesture: on_walk(value / 100, gesture))
         self.way.add_class("hp-way")
         self.play = button("Play", "", on_play, icon="play")
-        self.blend = W.ToggleButtons(
-            options=["linear", "spherical"],
-            tooltips=["Straight from A to B", "Around the middle, as far from it as A and B are"],
-            style={"button_width": "84px"},
-        )
-        self.blend.observe(lambda change: on_blend(change["new"]), "value")
-        self.widget = column(row(*pins, self.play, self.blend, classes=["hp-tight"]), self.way)
+        wide = column(self.way, classes=["hp-explorer-way"])
+        self.widget = row(*self.pins.values(), wide, self.play, classes=["hp-tight"])
 
     def show(self, state: ExplorerState) -> None:
         """Bring the bar in line with a state."""
         self.way.show([100 * (state.position or 0.0)])
-        missing = " and ".join(p.upper() for p, at in (("a", state.now.pin_a), ("b", state.now.pin_b)) if at is None)
+        pinned = {"a": state.now.pin_a, "b": state.now.pin_b}
+        missing = " and ".join(name.upper() for name, at in pinned.items() if at is None)
         self.way.disabled = f"Pin a pose as {missing} first" if missing else ""
         set_enabled(self.play, state.can_walk, "Walk from A to B and back", f"Pin a pose as {missing} first")
+        for name, made in self.pins.items():
+            kept = pinned[name] is not None
+            made.tooltip = (_PIN_AGAIN if kept else _PIN).format(name.upper())
+            (made.add_class if kept else made.remove_class)("hp-explorer-pinned")
 
     def show_playing(self, playing: bool) -> None:
         """Say on the button what pressing it does."""
         self.play.description, self.play.icon = ("Pause", "pause") if playing else ("Play", "play")
 
 
+_AXES = "Latent axes, in standard deviations (sd); double-click puts one back to zero"
 _PIN = "Keep the pose shown as {}, to walk between A and B"
+_PIN_AGAIN = "A pose is pinned as {0}: keep the one shown in its place"

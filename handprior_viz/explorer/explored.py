@@ -74,7 +74,8 @@ class Explored:
         if prior is None:
             about = f"of {escape(self.run.name)}{synthetic}" if self.run else ""
             return f'<p class="hp-sentence">Explore: waiting for the first checkpoint <small>{about}</small></p>'
-        among = f" · {len(self.store.datasets)} datasets" if self.store else ""
+        count = len(self.store.datasets) if self.store else 0
+        among = f" · {count} dataset{'s' if count > 1 else ''}" if count else ""
         named = f" · {escape(self.run.name)}" if self.run else ""
         still = " · still training, better checkpoints are taken over" if self.still_trains else ""
         return (

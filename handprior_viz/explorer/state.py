@@ -1,35 +1,45 @@
-"""What the latent explorer knows: the latent shown, two pins, and every step back and forth (pure, no widgets).
+"""What the latent explorer knows: what is shown, two pins, and every step back and forth (pure, no widgets).
 
 States are immutable. Each method returns a new state, so a view holds one variable, and undo is a stack of what was::
 
     state = ExplorerState.start(24).moved(0, 1.5).pinned("a").moved(0, -1.5).pinned("b").walked(0.5)
     state.undone().latent[0]                 # -1.5
+
+Latents and poses move the same state: :meth:`ExplorerState.placed` shows what the prior makes of a latent, and
+:meth:`ExplorerState.posed` a pose as it is. The other side of either is asked of the prior elsewhere, and told to the
+state by :meth:`ExplorerState.completed`; what needs it before raises
+:class:`~handprior_viz.explorer.shown.NotFoundYet`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
+from handprior_viz.explorer.shown import Numbers, Shown
+from handprior_viz.explorer.walk import Blend, between, check_blend
 
-Latent = tuple[float, ...]
-Blend = Literal["linear", "spherical"]
 Pin = Literal["a", "b"]
 
 STEPS_KEPT = 200
 """Steps that can be undone; older ones are forgotten."""
 
+NO_PINS = "a walk needs two poses: pin one as A and another as B first"
+
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What undo brings back: the latent shown and the pins, latents in standard deviations."""
+    """What undo brings back: what is shown, and the pins."""
 
-    latent: Latent
-    pin_a: Latent | None = None
-    pin_b: Latent | None = None
+    shown: Shown
+    pin_a: Shown | None = None
+    pin_b: Shown | None = None
+
+    def each(self, change: Callable[[Shown], Shown]) -> Snapshot:
+        """The same with each latent and pose replaced by ``change`` of it."""
+        pins = (None if pin is None else change(pin) for pin in (self.pin_a, self.pin_b))
+        return Snapshot(change(self.shown), *pins)
 
 
 @dataclass(frozen=True)
@@ -38,14 +48,16 @@ class ExplorerState:
 
     Attributes:
         now: What is shown, and the pins.
+        latent_dim: Axes of a latent.
         past: Earlier snapshots, oldest first.
         future: Undone snapshots, the next one to redo last.
-        position: Where the walk from pin A to pin B stands, 0 to 1; None when the latent was last set otherwise.
-        blend: How latents between the pins are found.
+        position: Where the walk from pin A to pin B stands, 0 to 1; None when something was last shown otherwise.
+        blend: Which way the walk takes.
         gesture: Which gesture made the last step; steps of one gesture are undone together.
     """
 
     now: Snapshot
+    latent_dim: int
     past: tuple[Snapshot, ...] = ()
     future: tuple[Snapshot, ...] = ()
     position: float | None = None
@@ -57,12 +69,29 @@ class ExplorerState:
         """The middle of the latent space, nothing pinned, nothing to undo."""
         if latent_dim < 1:
             raise ValueError(f"a latent needs at least one axis, got {latent_dim}")
-        return cls(Snapshot((0.0,) * latent_dim))
+        return cls(Snapshot(Shown.at((0.0,) * latent_dim)), latent_dim)
 
     @property
-    def latent(self) -> Latent:
-        """The latent shown, one number per axis, standard deviations."""
-        return self.now.latent
+    def shown(self) -> Shown:
+        return self.now.shown
+
+    @property
+    def latent(self) -> Numbers:
+        """The latent shown, one number per axis, standard deviations.
+
+        Raises:
+            NotFoundYet: A pose was set, and the prior has not been asked for its latent.
+        """
+        return self.shown.latent
+
+    @property
+    def pose(self) -> Numbers:
+        """The pose shown, axis-angle in radians.
+
+        Raises:
+            NotFoundYet: A latent was set, and the prior has not been asked for its pose.
+        """
+        return self.shown.pose
 
     @property
     def can_undo(self) -> bool:
@@ -78,7 +107,7 @@ class ExplorerState:
         return self.now.pin_a is not None and self.now.pin_b is not None
 
     def moved(self, axis: int, value: float, *, gesture: Hashable = None) -> ExplorerState:
-        """Set one axis.
+        """Set one axis of the latent; where a pose was set, from the latent that the prior finds for it.
 
         Args:
             axis: Which, from 0.
@@ -87,55 +116,64 @@ class ExplorerState:
 
         Raises:
             ValueError: No such axis, or a value that is not a finite number.
+            NotFoundYet: A pose was set, and the prior has not been asked for its latent.
         """
-        if not 0 <= axis < len(self.latent):
-            raise ValueError(f"latent axis must be 0 to {len(self.latent) - 1}, got {axis}")
-        latent = (*self.latent[:axis], value, *self.latent[axis + 1 :])
-        return self.placed(latent, gesture=gesture)
+        if not 0 <= axis < self.latent_dim:
+            raise ValueError(f"latent axis must be 0 to {self.latent_dim - 1}, got {axis}")
+        return self.placed((*self.latent[:axis], value, *self.latent[axis + 1 :]), gesture=gesture)
 
     def placed(self, latent: Sequence[float], *, gesture: Hashable = None) -> ExplorerState:
-        """Show another latent: a sample, an encoded frame.
+        """Show what the prior makes of another latent.
 
         Raises:
             ValueError: Wrong number of axes, or a value that is not a finite number.
         """
-        latent = tuple(float(value) for value in latent)
-        if len(latent) != len(self.latent):
-            raise ValueError(f"the latent has {len(self.latent)} axes, got {len(latent)} numbers")
-        if not all(map(math.isfinite, latent)):
-            raise ValueError("a latent must be finite numbers: NaN or infinity cannot be shown")
-        return self._step(replace(self.now, latent=latent), gesture)
+        if len(latent) != self.latent_dim:
+            raise ValueError(f"the latent has {self.latent_dim} axes, got {len(latent)} numbers")
+        return self._showing(Shown.at(latent), gesture)
+
+    def posed(self, pose: Iterable[float], *, gesture: Hashable = None) -> ExplorerState:
+        """Show a pose exactly as it is: a real frame, a joint that was turned.
+
+        Args:
+            pose: Axis-angle, radians, mean hand included.
+            gesture: As for :meth:`moved`.
+
+        Raises:
+            ValueError: A value that is not a finite number.
+        """
+        return self._showing(Shown.exactly(pose), gesture)
 
     def reset(self) -> ExplorerState:
         """Back to the middle of the latent space; pins stay."""
-        return self.placed((0.0,) * len(self.latent))
+        return self.placed((0.0,) * self.latent_dim)
 
     def pinned(self, pin: Pin) -> ExplorerState:
-        """Pin the latent shown as A or B."""
-        return self._step(self._with_pin(pin, self.latent), None)
+        """Pin what is shown as A or B."""
+        return self._step(self._with_pin(pin, self.shown), None)
 
     def unpinned(self, pin: Pin) -> ExplorerState:
         """Take a pin off."""
         return self._step(self._with_pin(pin, None), None)
 
     def walked(self, position: float, *, gesture: Hashable = "walk") -> ExplorerState:
-        """Show the latent at ``position`` (0 to 1) of the way from pin A to pin B; a walk is undone as one step.
+        """Show what lies at ``position`` (0 to 1) of the way from pin A to pin B; a walk is undone as one step.
 
         Raises:
             ValueError: A pin is missing, or the position is outside 0 to 1.
+            NotFoundYet: The way leads through a latent or a pose that is not known yet.
         """
         a, b = self.now.pin_a, self.now.pin_b
         if a is None or b is None:
-            raise ValueError("a walk needs two poses: pin one as A and another as B first")
+            raise ValueError(NO_PINS)
         if not 0 <= position <= 1:
             raise ValueError(f"position must be from 0 (pin A) to 1 (pin B), got {position}")
-        stepped = self.placed(interpolate(a, b, position, self.blend), gesture=gesture)
+        stepped = self._showing(between(a, b, position, self.blend), gesture)
         return replace(stepped, position=position)
 
     def blended(self, blend: Blend) -> ExplorerState:
-        """Choose how latents between the pins are found; a walk under way takes the new road at once."""
-        if blend not in ("linear", "spherical"):
-            raise ValueError(f'blend must be "linear" or "spherical", got {blend!r}')
+        """Choose which way the walk takes; a walk under way takes the new road at once."""
+        check_blend(blend)
         state = replace(self, blend=blend)
         return state if self.position is None or not self.can_walk else state.walked(self.position)
 
@@ -151,10 +189,23 @@ class ExplorerState:
             return self
         return self._at(self.future[-1], past=(*self.past, self.now), future=self.future[:-1])
 
-    def _with_pin(self, pin: Pin, latent: Latent | None) -> Snapshot:
+    def completed(self, shown: Shown, other: Sequence[float]) -> ExplorerState:
+        """Learn what the prior finds for a latent or a pose, wherever it is shown or pinned now; not a step."""
+        known = shown.completed(other)
+        return replace(self, now=self.now.each(lambda one: known if one == shown else one))
+
+    def forgotten(self) -> ExplorerState:
+        """The same, before any prior was asked: for another prior."""
+        past, future = (tuple(one.each(Shown.forgotten) for one in many) for many in (self.past, self.future))
+        return replace(self, now=self.now.each(Shown.forgotten), past=past, future=future)
+
+    def _showing(self, shown: Shown, gesture: Hashable) -> ExplorerState:
+        return self._step(replace(self.now, shown=shown), gesture)
+
+    def _with_pin(self, pin: Pin, shown: Shown | None) -> Snapshot:
         if pin not in ("a", "b"):
             raise ValueError(f'pin must be "a" or "b", got {pin!r}')
-        return replace(self.now, pin_a=latent) if pin == "a" else replace(self.now, pin_b=latent)
+        return replace(self.now, pin_a=shown) if pin == "a" else replace(self.now, pin_b=shown)
 
     def _step(self, now: Snapshot, gesture: Hashable) -> ExplorerState:
         if now == self.now:
@@ -165,35 +216,3 @@ class ExplorerState:
 
     def _at(self, now: Snapshot, past: tuple[Snapshot, ...], future: tuple[Snapshot, ...]) -> ExplorerState:
         return replace(self, now=now, past=past, future=future, position=None, gesture=None)
-
-
-def interpolate(a: Sequence[float], b: Sequence[float], position: float, blend: Blend = "linear") -> Latent:
-    """A latent between two others.
-
-    ``linear`` is the straight line. ``spherical`` turns the direction at a steady angle (Shoemake 1985) and changes
-    the length evenly, so that the way does not lead through the middle, where no samples lie in many dimensions
-    (White 2016, arXiv:1609.04468). Where the angle says nothing - a latent at the middle, or two that are parallel
-    or opposite - it is the straight line.
-
-    Args:
-        a: Latent at position 0.
-        b: Latent at position 1.
-        position: 0 to 1.
-        blend: Which way.
-
-    Returns:
-        The latent; exactly ``a`` at 0 and ``b`` at 1.
-    """
-    if position in (0, 1):
-        return tuple(map(float, b if position else a))
-    start, end = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    straight = (1 - position) * start + position * end
-    lengths = np.linalg.norm(start), np.linalg.norm(end)
-    if blend == "linear" or min(lengths) < 1e-9:
-        return tuple(straight.tolist())
-    angle = math.acos(float(np.clip(start @ end / (lengths[0] * lengths[1]), -1, 1)))
-    if math.sin(angle) < 1e-6:
-        return tuple(straight.tolist())
-    turned = math.sin((1 - position) * angle) * start / lengths[0] + math.sin(position * angle) * end / lengths[1]
-    length = (1 - position) * lengths[0] + position * lengths[1]
-    return tuple((turned / math.sin(angle) * length).tolist())

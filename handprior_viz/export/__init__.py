@@ -1,1 +1,6 @@
-"""Poses and walks as files: parameters, meshes, pictures, films and a page whose sliders move the hand."""
+"""Everything that goes out: poses as numbers, pictures, films, meshes and pages, and the explorer's menu for them."""
+
+from handprior_viz.export.files import FORMATS, Format, save
+from handprior_viz.export.menu import ExportMenu
+
+__all__ = ["FORMATS", "ExportMenu", "Format", "save"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from pathlib import Path
 
 import pytest
 
+from data_tools import PoseStore
 from data_tools.mix import Mix
 from data_tools.selection import Selection
-from handprior_viz import BalancePanel
+from handprior_viz import BalancePanel, balance_panel
+from handprior_viz.mix_writing import write_mix
 
 
 @pytest.fixture
@@ -107,3 +111,188 @@ def test_a_mix_with_other_shares_keeps_them_until_a_slider_moves(catalog) -> Non
 def test_closing_frees_everything(catalog) -> None:
     panel = BalancePanel(catalog, total=1_000)
     panel.close()
+
+
+def use(panel: BalancePanel, event: str, target: str = "", value: object = None) -> None:
+    panel._on_event(event, target, value)
+    assert panel.settle()
+
+
+def given(panel: BalancePanel, dataset: str) -> int:
+    table = panel.plan.table()
+    return int(table.filter(table["dataset"] == dataset)["given"][0])
+
+
+def test_a_menu_moves_a_dataset_to_another_tier(panel: BalancePanel) -> None:
+    use(panel, "tier", "GRAB", "low")
+    assert panel.mix.tier_of("GRAB") == "low"
+    low = panel._table.markup.split('data-key="tier low"')[1]
+    assert 'data-key="GRAB"' in low
+
+
+def test_a_dataset_can_be_left_out_and_taken_in_again(panel: BalancePanel) -> None:
+    use(panel, "tier", "GRAB", "left out")
+    assert given(panel, "GRAB") == 0
+    use(panel, "tier", "GRAB", "high")
+    assert given(panel, "GRAB") > 0
+
+
+def test_a_most_is_kept(panel: BalancePanel) -> None:
+    use(panel, "cap", "GRAB", "7")
+    assert given(panel, "GRAB") == 7
+    use(panel, "cap", "GRAB", "")
+    assert given(panel, "GRAB") > 7
+
+
+def test_a_most_that_is_no_number_is_one_line_and_the_field_shows_what_holds(panel: BalancePanel) -> None:
+    use(panel, "cap", "GRAB", "7")
+    before = re.search(r'class="hp-balance"[^>]*data-key="(\d+)"', panel._table.markup)
+    use(panel, "cap", "GRAB", "many")
+    after = re.search(r'class="hp-balance"[^>]*data-key="(\d+)"', panel._table.markup)
+    assert "&#x27;many&#x27; is not a number of frames" in panel._said.markup
+    assert panel.mix.limits("GRAB") == (0, 7)
+    assert before
+    assert after
+    assert before[1] != after[1]  # a new edition: the page forgets what was typed
+
+
+def test_flagged_sequences_can_be_left_out(panel: BalancePanel) -> None:
+    flag = next(iter(panel._flag_counts()))
+    use(panel, "flag", flag)
+    assert panel.mix.exclude_flags == (flag,)
+    assert 'aria-checked="true"' in panel._flags.markup
+    use(panel, "flag", flag)
+    assert panel.mix.exclude_flags == ()
+
+
+def test_a_mix_is_saved_and_loaded(panel: BalancePanel, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    panel._weighting.value = "equal"
+    use(panel, "tier", "GRAB", "low")
+    panel.set_share("low", 40)
+    panel._file.value = str(path)
+    panel._save.click()
+    saved = panel.mix
+    assert Mix.read(path) == saved
+    panel.load("75-25")
+    assert panel.mix == Mix.read("75-25")
+    assert panel._total.value == panel.mix.total
+    panel._file.value = str(path)
+    panel._load.click()
+    assert panel.settle()
+    assert panel.mix == saved
+    assert panel._rack.values == [42, 18, 40]
+    assert panel._weighting.value == "equal"
+
+
+def test_a_mix_at_a_temperature_is_shown_as_it_is(panel: BalancePanel, tmp_path: Path) -> None:
+    mix = Mix(total=800, weighting=3, tiers=Mix.default().tiers)
+    mix.write(tmp_path / "warm.yaml")
+    panel.load(tmp_path / "warm.yaml")
+    assert panel.settle()
+    assert panel.mix == mix
+    assert panel._weighting.label == "at temperature 3"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [("shares: {high: -1}", "at least 0"), ("totl: 5", "totl"), ("[", "bad.yaml")]
+)
+def test_a_mix_that_is_wrong_is_one_line_and_changes_nothing(
+    panel: BalancePanel, tmp_path: Path, content: str, words: str
+) -> None:
+    (tmp_path / "bad.yaml").write_text(content)
+    before = panel.mix
+    panel._file.value = str(tmp_path / "bad.yaml")
+    panel._load.click()
+    assert panel.settle()
+    assert words in panel._said.markup
+    assert "bad.yaml" in panel._said.markup
+    assert panel.mix == before
+
+
+def test_a_file_that_is_there_is_replaced_when_asked_for_twice(panel: BalancePanel, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("not mine to lose")
+    panel._file.value = str(path)
+    panel._save.click()
+    assert path.read_text() == "not mine to lose"
+    assert "press again to replace it" in panel._said.markup
+    panel._save.click()
+    assert Mix.read(path) == panel.mix
+    assert panel._save.description == "Save mix"
+
+
+def test_splits_that_are_there_are_replaced_when_asked_for_twice(panel: BalancePanel, tmp_path: Path) -> None:
+    panel.write()
+    panel._seed.value = 7
+    panel._button.click()
+    assert not panel._writing.running
+    assert "holds splits written on" in panel._said.markup
+    assert Selection.read(tmp_path / "splits").about["seed"] == 42
+    panel._button.click()
+    assert panel._writing.settle(60)
+    assert Selection.read(tmp_path / "splits").about["seed"] == 7
+
+
+def test_asking_once_is_forgotten_when_the_mix_changes(panel: BalancePanel) -> None:
+    panel.write()
+    panel._button.click()
+    panel.set_share("high", 80)
+    assert panel._button.description == "Write splits"
+    panel._button.click()
+    assert not panel._writing.running
+
+
+def test_splits_and_store_are_written(panel: BalancePanel, tmp_path: Path) -> None:
+    panel._store.value = str(tmp_path / "store")
+    panel._both.click()
+    assert panel._writing.settle(120)
+    assert "the store is" in panel._said.markup
+    assert len(PoseStore(tmp_path / "store")) == 1_000
+    assert not panel._both.disabled
+
+
+def test_cancelling_writes_nothing(panel: BalancePanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(*of: object) -> object:
+        begun.set()
+        go_on.wait(10)
+        return write_mix(*of)
+
+    monkeypatch.setattr(balance_panel, "write_mix", slow)
+    panel._button.click()
+    assert begun.wait(10)
+    assert panel._button.disabled
+    panel._writing.cancel()
+    go_on.set()
+    assert panel._writing.settle(60)
+    assert "Cancelled: nothing was written" in panel._said.markup
+    assert not (tmp_path / "splits").exists()
+    assert not panel._button.disabled
+
+
+def test_measuring_says_what_the_mix_covers(panel: BalancePanel, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert 'data-event="measure"' in panel._covers.markup
+    panel._on_event("measure", "", None)
+    assert panel._writing.settle(120)
+    assert panel.settle()
+    assert "of all joint ranges" in panel._covers.markup
+    assert "was" not in panel._covers.markup
+    panel.set_share("low", 90)
+    assert panel.settle()
+    assert "was: the mix that the panel opened with" in panel._covers.markup
+    use(panel, "reference")
+    assert "was" not in panel._covers.markup
+
+
+def test_an_error_while_writing_frees_the_buttons(panel: BalancePanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*of: object) -> object:
+        raise OSError(28, "splits: the disk is full")
+
+    monkeypatch.setattr(balance_panel, "write_mix", full)
+    panel._button.click()
+    assert panel._writing.settle(30)
+    assert "the disk is full" in panel._said.markup
+    assert not panel._button.disabled

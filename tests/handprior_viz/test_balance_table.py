@@ -14,6 +14,7 @@ from data_tools.mix import Mix
 from handprior_viz.balance_table import (
     balance_rows,
     balance_table,
+    flag_buttons,
     live_share,
     percent,
     rebalance,
@@ -93,6 +94,40 @@ def test_unknown_datasets_and_shortfalls_are_said(catalog) -> None:
     said = warnings(planned)
     assert "GRAB stands in no tier of the mix: taken as low" in said
     assert "high: asked 600,000" in said
+
+
+def test_what_is_out_of_balance_is_said(catalog) -> None:
+    mix = replace(Mix.default(), total=1_000)
+    sizes = {"GRAB": 40, "arctic": 10}
+    caps = {name: sizes.get(name, 0) for name in catalog.datasets()["dataset"]}
+    one_sided = plan(catalog, replace(mix, caps=caps))
+    assert "GRAB gives 80 % of the high tier" in warnings(one_sided)
+    assert "GRAB gives" not in warnings(plan(catalog, mix))
+
+
+def test_repeated_frames_and_dead_datasets_are_said(catalog) -> None:
+    said = warnings(plan(catalog, replace(Mix.default(), total=100_000, shortfall="repeat")))
+    assert "frames are repeated: " in said
+    dead = [name for name, usable in catalog.datasets().select("dataset", "usable_frames").iter_rows() if not usable]
+    assert dead
+    assert f"no usable frame, dead hands throughout: {dead[0]}" in said
+    assert "frames are repeated" not in warnings(plan(catalog, replace(Mix.default(), total=1_000)))
+
+
+def test_menus_show_where_each_dataset_stands(catalog) -> None:
+    planned = plan(catalog, replace(Mix.default(), total=1_000, caps={"GRAB": 0, "arctic": 20_000}))
+    markup = balance_table(planned, balance_rows(planned, live_share(catalog)))
+    chosen = dict(re.findall(r'aria-label="Tier of ([^"]+)"[^>]*>.*?<option selected>([^<]+)<', markup))
+    assert (chosen["GRAB"], chosen["arctic"], chosen["CMU"]) == ("left out", "high", "low")
+    assert 'data-target="arctic" value="20,000"' in markup
+
+
+def test_flags_that_are_left_out_are_marked() -> None:
+    markup = flag_buttons({"jitter": 3, "NaN frames": 1}, ["jitter", "dead hands"])
+    checked = dict(re.findall(r'aria-checked="(\w+)" data-event="flag" data-target="([^"]+)"', markup))
+    assert markup.count('aria-checked="true"') == 2  # one that the data do not have, but the mix names, is shown too
+    assert checked["false"] == "NaN frames"
+    assert flag_buttons({}, []) == ""
 
 
 def test_the_first_line_says_what_was_left_out_and_that_data_are_synthetic(catalog) -> None:

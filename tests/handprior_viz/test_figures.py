@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 
 import numpy as np
 import pytest
@@ -12,80 +11,14 @@ from hypothesis import strategies as st
 from scipy.stats import gaussian_kde
 
 from handprior_viz.figures import (
-    Curve,
     density_strips,
     gauge,
-    learning_curves,
     nice_ticks,
     position,
     spread,
     strip,
     verdict,
 )
-
-
-def two_curves() -> list[Curve]:
-    return [
-        Curve("vae-1", "Hand VAE <1>", (1.0, 2.0, 3.0), (10.0, -5.0, -20.0), "#2F6FDE"),
-        Curve("gauss-1", "Gaussian", (1.0,), (-12.0,), "#D55E00", flat=True),
-    ]
-
-
-def test_curves_are_labelled_with_their_best_value_and_user_text_is_escaped() -> None:
-    markup = learning_curves(two_curves(), title="held-out likelihood (lower is better)", unit="nats per frame")
-    assert "Hand VAE &lt;1&gt;" in markup
-    assert "<1>" not in markup
-    assert "\N{MINUS SIGN}20.0" in markup
-    assert "\N{MINUS SIGN}12.0" in markup
-    assert "held-out likelihood (lower is better), nats per frame" in markup
-
-
-def test_the_best_of_a_curve_that_gets_worse_again_is_marked_and_said() -> None:
-    worse = Curve("flow-1", "Global flow", (1.0, 2.0, 3.0, 4.0), (-80.0, -82.2, -81.0, -79.6), "#009E73")
-    markup = learning_curves([worse, *two_curves()], title="t", unit="u")
-    label = re.search(r'<span class="hp-end" data-key="flow-1".*?</span></span>', markup)
-    assert label is not None
-    assert "\N{MINUS SIGN}82.2" in label.group()
-    marked = re.findall(r'<i class="hp-dot hp-best"[^>]*title="([^"]*)"', markup)
-    assert marked == [
-        "Global flow, epoch 2: \N{MINUS SIGN}82.20 u",
-        "Hand VAE &lt;1&gt;, epoch 3: \N{MINUS SIGN}20.00 u",
-    ]
-
-
-def test_a_run_of_fewer_epochs_goes_on_to_its_label_as_a_thin_line() -> None:
-    short = Curve("flow-1", "Global flow", (1.0,), (-10.0,), "#009E73")
-    markup = learning_curves([short, *two_curves()], title="t", unit="u")
-    tails = re.findall(r'class="hp-line hp-tail"[^>]* d="M([\d.]+) [\d.]+H1000"', markup)
-    assert [float(x) for x in tails] == pytest.approx([1000 / 3], abs=0.1)  # from epoch 1 of 3; the others end there
-
-
-def test_a_lower_value_is_drawn_lower() -> None:
-    path = re.search(r'data-key="vae-1"[^>]* d="([^"]+)"', learning_curves(two_curves(), title="t", unit="u"))
-    assert path is not None
-    ys = [float(pair.split()[1]) for pair in path.group(1)[1:].split("L")]
-    assert ys == sorted(ys)  # SVG counts downwards
-    assert len(ys) == 3
-
-
-def test_one_huge_first_value_does_not_flatten_the_rest() -> None:
-    values = (1e6, *np.linspace(0, -50, 60))
-    curve = Curve("a", "a", tuple(range(1, 62)), values, "#000000")
-    path = re.search(r' d="M[^"]*L[^"]*"', learning_curves([curve], title="t", unit="u"))
-    assert path is not None
-    ys = [float(pair.split()[1]) for pair in path.group(0).split('"')[1][1:].split("L")]
-    assert ys[-1] - ys[5] > 500  # of 1000
-
-
-def test_a_long_training_is_thinned_but_keeps_its_last_point() -> None:
-    epochs = tuple(float(k) for k in range(1, 50_001))
-    markup = learning_curves([Curve("a", "a", epochs, tuple(-x / 1000 for x in epochs), "#000")], title="t", unit="u")
-    assert len(markup) < 40_000
-    assert "epoch 50000: \N{MINUS SIGN}50.00 u" in markup
-
-
-def test_without_values_the_plot_says_so() -> None:
-    assert "No look at held-out frames yet" in learning_curves([Curve("a", "a", (), (), "#000")], title="t", unit="u")
 
 
 @given(st.floats(-1e4, 1e4), st.floats(1e-3, 1e4), st.integers(2, 8))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_tools.hand_model import HandModel
 from handprior_viz import hand_view
 from handprior_viz.hand_view import HandView
 
@@ -102,6 +103,95 @@ def test_nonsense_is_refused_and_changes_nothing(view: HandView, pose: np.ndarra
     with pytest.raises(ValueError, match="a pose to draw must be"):
         view.show(pose)
     assert view.positions == before
+
+
+def test_a_whole_pose_shows_its_hands(view: HandView) -> None:
+    whole = np.random.default_rng(0).normal(scale=0.3, size=165).astype(np.float32)
+    view.show(whole)
+    expected = view.model.hands(whole[75:]).vertices
+    view._deliver()
+    np.testing.assert_allclose(sent_vertices(view.positions)[:, :3], expected, atol=1e-6)
+
+
+def test_joints_come_with_the_pose_and_have_names_in_words(view: HandView) -> None:
+    view.show(bent(0.2))
+    view._deliver()
+    joints = np.frombuffer(view.joints, "<f4").reshape(-1, 3)
+    np.testing.assert_allclose(joints, view.model.hands(bent(0.2)).joints.reshape(-1, 3), atol=1e-6)
+    assert len(view.joint_names) == len(joints) == 42
+    assert view.joint_names[0] == "left wrist"
+    assert view.joint_names[2] == "left index finger, middle joint"
+    assert view.joint_names[21 + 18] == "right little finger, tip"
+
+
+def test_colours_are_sent_as_shares_with_their_legend(view: HandView) -> None:
+    values = np.linspace(-1, 3, len(view.model.side))
+    values[7] = np.nan
+    view.colour(values, low=0, high=2, label="uncertainty, degrees")
+    view._deliver()
+    shares = np.frombuffer(view.shares, "<f4")
+    assert shares[0] == 0
+    assert shares[-1] == 1
+    assert np.isnan(shares[7])
+    assert shares[len(shares) // 2] == pytest.approx(0.5, abs=1e-3)
+    assert (view.legend["label"], view.legend["low"], view.legend["high"]) == ("uncertainty, degrees", "0", "2")
+    view.colour(None)
+    view._deliver()
+    assert view.shares == b""
+    assert view.legend == {}
+
+
+def test_the_difference_is_in_millimetres_and_follows_the_shown_pose(view: HandView) -> None:
+    view.show(bent(0.0))
+    view.difference(bent(0.1), high=50)
+    for angle in (0.0, 0.3, 0.1):
+        view.show(bent(angle))
+        view._deliver()
+        apart = np.linalg.norm(view.model.hands(bent(angle)).vertices - view.model.hands(bent(0.1)).vertices, axis=1)
+        np.testing.assert_allclose(np.frombuffer(view.shares, "<f4"), np.minimum(apart / 0.05, 1), atol=1e-4)
+    view.difference(None)
+    view._deliver()
+    assert view.shares == b""
+
+
+@pytest.mark.parametrize(
+    ("values", "ends", "message"),
+    [
+        (np.zeros(10), {}, "one for each of 3250 vertices"),
+        (np.full(3250, np.nan), {}, "must be finite"),
+        (np.arange(3250), {"low": 5, "high": 1}, "low must be below high"),
+    ],
+)
+def test_colours_that_make_no_sense_are_refused(
+    view: HandView, values: np.ndarray, ends: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        view.colour(values, **ends)
+    assert view.legend == {}
+
+
+def test_the_body_on_request(view: HandView) -> None:
+    whole = np.random.default_rng(1).normal(scale=0.1, size=165).astype(np.float32)
+    view.show(whole)
+    view.show_body()
+    view._deliver()
+    expected = view.model.full(whole)
+    np.testing.assert_allclose(sent_vertices(view.positions)[:, :3], expected.vertices, atol=1e-6)
+    assert len(np.frombuffer(view.faces, "<u4")) == expected.faces.size
+    assert view.left_count == 0
+    assert view.joint_names[18] == "left elbow"
+    assert view.joint_names[26] == "left index finger, middle joint"
+    view.show_body(False)
+    view._deliver()
+    np.testing.assert_allclose(sent_vertices(view.positions)[:, :3], view.model.hands(whole[75:]).vertices, atol=1e-6)
+    assert len(view.joint_names) == 42
+
+
+def test_hands_alone_have_no_body_to_show() -> None:
+    view = HandView(HandModel(kind="mano"))
+    with pytest.raises(ValueError, match="no body to show"):
+        view.show_body()
+    view.close()
 
 
 def test_caption_says_what_is_seen(view: HandView) -> None:

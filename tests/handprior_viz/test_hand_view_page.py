@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import io
+import time
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Page
 
 from data_tools.open_hand import named_poses
 from data_tools.pose_layout import mirror_hand
 from handprior_viz.hand_view import HandView
 from handprior_viz.render import Renderer, render_hands
+from tests.handprior_viz.widget_page import CHANGE, FIFTY_TIMES, change, message_of, mount, pixels
 from tests.jupyter_browser import chromium, open_browser
 
 pytestmark = pytest.mark.browser
-
-# Traits that the page reads.
-STATE = list(HandView.class_own_traits(sync=True))
-
-# A page that does what anywidget does: hands the module a model with get, on and off.
-MOUNT = """async ([code, state, binary]) => {
-  for (const name of binary) {
-    state[name] = new DataView(Uint8Array.from(atob(state[name]), (c) => c.charCodeAt(0)).buffer);
-  }
-  const listeners = {};
-  const model = { get: (name) => state[name], on: (name, act) => { listeners[name] = act; },
-                  off: (name) => { delete listeners[name]; } };
-  const widget = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
-  const end = widget.default.render({ model, el: document.querySelector("#here") });
-  window.page = { state, listeners, end };
-}"""
-
-SEND = """([name, data, version]) => {
-  const { state, listeners } = window.page;
-  state[name] = new DataView(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
-  state.version = version;
-  listeners[`change:${name}`]();
-}"""
 
 # Only hands are compared with stills.
 PLAIN = """
@@ -55,10 +30,6 @@ def both(name: str) -> np.ndarray:
     return np.concatenate([left, mirror_hand(left)])
 
 
-def encoded(value: Any) -> Any:
-    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
-
-
 class Mounted:
     """A live hand in a page."""
 
@@ -66,8 +37,15 @@ class Mounted:
         self.page, self.view = page, view
         self.root = page.locator(".hp-hand-view")
 
-    def send(self, pose: np.ndarray, version: int, trait: str = "positions") -> None:
-        self.page.evaluate(SEND, [trait, encoded(self.view._packed(pose)), version])
+    def send(self, pose: np.ndarray, version: int) -> None:
+        change(self.page, **self.view._posed(pose), version=version)
+
+    def sync(self) -> None:
+        """Hand the page all that the view would have sent."""
+        time.sleep(0.05)
+        names = "positions joints ghost_positions shares legend joint_names stage faces left_count nails indptr indices"
+        traits = (*names.split(), "weights", "rough_faces", "rough_left_count", "figure")
+        change(self.page, **{name: getattr(self.view, name) for name in traits})
 
     def rest(self) -> None:
         """Wait until nothing is drawn any more, the sharper picture after a movement included."""
@@ -79,7 +57,12 @@ class Mounted:
         return int(self.root.get_attribute("data-frame-count") or 0)
 
     def pixels(self) -> np.ndarray:
-        return np.asarray(Image.open(io.BytesIO(self.page.locator("canvas").screenshot())).convert("RGB")).astype(int)
+        return pixels(self.page.locator("canvas"))
+
+    def text(self, name: str) -> str | None:
+        """What a part of the view says; None while it is hidden."""
+        part = self.root.locator(name)
+        return part.inner_text() if part.is_visible() else None
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +79,7 @@ def mounted(page: Page) -> Iterator[Mounted]:
     view.show(both("ok"))
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.set_content(f"<style>body {{ margin: 0 }} {view._css} {PLAIN}</style><div id=here style='width: 400px'></div>")
-    state = {name: getattr(view, name) for name in STATE}
-    binary = [name for name, value in state.items() if isinstance(value, bytes)]
-    page.evaluate(MOUNT, [view._esm, {name: encoded(value) for name, value in state.items()}, binary])
+    mount(page, view, width=400, style=PLAIN)
     live = Mounted(page, view)
     page.wait_for_selector(".hp-hand-view[data-frame-count]")
     live.rest()
@@ -131,9 +111,12 @@ def test_a_new_pose_is_drawn_and_its_version_told(mounted: Mounted) -> None:
 
 
 def test_of_many_poses_only_the_newest_is_drawn(mounted: Mounted) -> None:
-    poses = [encoded(mounted.view._packed(both("flat") * 0 + angle)) for angle in np.linspace(0, 0.3, 6)]
     frames = mounted.frames()
-    mounted.page.evaluate(f"(many) => many.forEach((data, k) => ({SEND})(['positions', data, 100 + k]))", poses)
+    messages = [
+        message_of(**mounted.view._posed(np.full(90, angle)), version=version)
+        for version, angle in enumerate(np.linspace(0, 0.3, 6), 100)
+    ]
+    mounted.page.evaluate(f"(many) => many.forEach({CHANGE})", messages)
     mounted.page.wait_for_selector(".hp-hand-view[data-positions-version='105']")
     assert mounted.frames() == frames + 1
 
@@ -169,14 +152,16 @@ def test_drag_arrows_wheel_and_double_click(mounted: Mounted) -> None:
 
 def test_a_ghost_is_see_through_and_goes_away(mounted: Mounted) -> None:
     start = mounted.pixels()
-    mounted.send(both("spread"), 5, "ghost_positions")
+    mounted.view.ghost(both("spread"))
+    mounted.sync()
     mounted.rest()
     with_ghost = mounted.pixels()
     added = (np.abs(with_ghost - start).max(axis=2) > 8) & (start.min(axis=2) > 240)
     assert added.mean() > 0.01
     red, _, blue = with_ghost[added].mean(axis=0)
     assert blue > red + 10
-    mounted.page.evaluate(SEND, ["ghost_positions", "", 6])
+    mounted.view.ghost(None)
+    mounted.sync()
     mounted.rest()
     assert np.abs(mounted.pixels() - start).mean() < 0.2
 
@@ -204,3 +189,79 @@ def test_follows_the_width_of_the_page(mounted: Mounted) -> None:
     hand = (picture.max(axis=2) - picture.min(axis=2) > 30).any(axis=0)
     columns = np.flatnonzero(hand)
     assert abs((columns[0] + columns[-1]) / 2 - 300) < 6
+
+
+def test_the_joint_under_the_pointer_is_named(mounted: Mounted) -> None:
+    mounted.page.add_style_tag(content=".hp-joint-name:not([hidden]) { display: block !important }")
+    mounted.send(both("flat"), 5)
+    mounted.rest()
+    stage, joints = mounted.view._renderer.stage, mounted.view.model.hands(both("flat")).joints
+    for side, point, words in (
+        (0, 2, "left index finger, middle joint"),
+        (1, 15, "right thumb, last joint"),
+        (1, 18, "right little finger, tip"),
+    ):
+        x, y, _ = stage.project(joints[side, point][None], (400, 300))[0].tolist()
+        mounted.page.mouse.move(x + 2, y + 1)
+        assert mounted.text(".hp-joint-name") == words
+    mounted.page.mouse.move(200, 40)
+    assert mounted.text(".hp-joint-name") is None
+
+
+def test_colours_and_their_legend_come_and_go(mounted: Mounted) -> None:
+    mounted.page.add_style_tag(content=".hp-hand-view-legend:not([hidden]) { display: block !important }")
+    start = mounted.pixels()
+    values = mounted.view.model.hands(both("ok")).vertices[:, 1]
+    mounted.view.colour(np.where(mounted.view.model.side == 0, values, np.nan), label="height, m")
+    mounted.sync()
+    assert (mounted.text(".hp-hand-view-legend") or "").startswith("height, m")
+    mounted.page.locator(".hp-hand-view-legend").evaluate("(e) => { e.style.visibility = 'hidden'; }")
+    mounted.rest()
+    coloured = mounted.pixels()
+    raster = mounted.view._figure.draw(mounted.view._pose, (400, 300), mounted.view._colouring.paint())  # type: ignore[union-attr]
+    solid = raster[..., 3] == 255
+    assert np.abs(coloured - raster[..., :3])[solid].mean() < 4
+    assert np.abs(coloured - start)[:, 210:].mean() < 0.5
+    mounted.view.colour(None)
+    mounted.sync()
+    mounted.rest()
+    assert mounted.text(".hp-hand-view-legend") is None
+    assert np.abs(mounted.pixels() - start).mean() < 0.2
+
+
+def test_the_body_takes_the_place_of_the_hands_and_gives_it_back(mounted: Mounted) -> None:
+    start = mounted.pixels()
+    mounted.view.show_body()
+    mounted.sync()
+    mounted.rest()
+    drawn = mounted.view._figure.draw(mounted.view._pose, (400, 300), None)
+    body = drawn[..., 3] > 127
+    shown = np.abs(mounted.pixels() - mounted.pixels()[0, 0]).max(axis=2) > 20
+    assert (body & shown).sum() > 0.95 * body.sum()
+    assert (shown & ~body).sum() < 0.05 * body.sum()
+    assert mounted.page.locator("button[data-view='front']").count() == 1
+    mounted.view.show_body(False)
+    mounted.sync()
+    mounted.rest()
+    assert np.abs(mounted.pixels() - start).mean() < 0.2
+
+
+def test_what_is_under_the_pointer_stays_there_while_zooming(mounted: Mounted) -> None:
+    mounted.page.add_style_tag(content=".hp-joint-name:not([hidden]) { display: block !important }")
+    joint = mounted.view.model.hands(both("ok")).joints[1, 5]
+    x, y, _ = mounted.view._renderer.stage.project(joint[None], (400, 300))[0].tolist()
+    mounted.root.focus()
+    mounted.page.mouse.move(x, y)
+    before = mounted.text(".hp-joint-name")
+    mounted.page.mouse.wheel(0, -600)
+    mounted.rest()
+    assert before is not None
+    assert mounted.text(".hp-joint-name") == before
+
+
+def test_fifty_times_made_and_taken_away_no_context_is_left(mounted: Mounted) -> None:
+    """A page holds sixteen contexts; were they to pile up, those still shown would be lost."""
+    made, alive = mounted.page.evaluate(FIFTY_TIMES)
+    assert made == 50
+    assert alive == 0
+    assert mounted.root.count() == 1

@@ -128,6 +128,69 @@ def test_gpus_are_called_as_the_machine_lends_them(monkeypatch: pytest.MonkeyPat
     assert jobs._gpu_names(3) == ["0", "1", "2"]
 
 
+def test_a_training_put_on_a_card_sees_that_card_only(store, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launched = []
+    monkeypatch.setattr(jobs, "_launch", lambda run, arguments: launched.append(arguments))
+    jobs.start("gaussian", store, out=out, device="3")
+    jobs.start_all(["gaussian", "hand_vae"], store, out=out, overrides={"seed": 1}, device="3")
+    for arguments in launched:
+        assert arguments[-2:] == ["--turn", "3"]
+        assert "devices=cuda" in arguments
+    jobs.start("gaussian", store, out=out, overrides={"seed": 2}, device="cpu")
+    assert "--turn" not in launched[-1]
+    assert "devices=cpu" in launched[-1]
+    assert len(launched) == 4
+
+
+def made_run(folder: Path, **status: object) -> RunFolder:
+    run = RunFolder.create(folder, "gaussian")
+    run.update_status(state="finished", **status)
+    run.checkpoint_file("last").parent.mkdir()
+    run.checkpoint_file("last").write_bytes(b"weights")
+    return run
+
+
+def test_a_deleted_run_is_gone_with_all_its_files_and_the_others_stay(out: Path) -> None:
+    run, other = made_run(out), made_run(out)
+    jobs.delete(run, out)
+    assert list(out.iterdir()) == [other.path]
+    assert other.checkpoint_file("last").read_bytes() == b"weights"
+
+
+def test_deleting_a_run_leaves_what_its_links_lead_to(out: Path, tmp_path: Path) -> None:
+    run = made_run(out)
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_text("kept")
+    (run.path / "link").symlink_to(tmp_path / "precious")
+    jobs.delete(run, out)
+    assert not run.path.exists()
+    assert (tmp_path / "precious" / "file").read_text() == "kept"
+
+
+def test_what_is_no_run_of_the_folder_is_never_deleted(out: Path, tmp_path: Path) -> None:
+    elsewhere = made_run(tmp_path / "elsewhere")
+    out.mkdir()
+    with pytest.raises(ValueError, match="does not lie in"):
+        jobs.delete(elsewhere, out)
+    with pytest.raises(ValueError, match="does not lie in"):
+        jobs.delete(out / ".." / "elsewhere" / elsewhere.name, out)
+    (out / "link").symlink_to(elsewhere.path)
+    with pytest.raises(ValueError, match="is a link"):
+        jobs.delete(out / "link", out)
+    with pytest.raises(FileNotFoundError):
+        jobs.delete(out, out)  # no run folder
+    assert elsewhere.checkpoint_file("last").exists()
+
+
+def test_a_run_that_trains_is_not_deleted(out: Path) -> None:
+    run = made_run(out)
+    run.update_status(state="running", **run.claim())
+    with pytest.raises(ValueError, match="stop it first"):
+        jobs.delete(run, out)
+    assert run.checkpoint_file("last").exists()
+    run.update_status(state="finished")
+
+
 @pytest.mark.parametrize(
     ("prior", "overrides", "message"),
     [("hand_vea", {}, "did you mean hand_vae"), ("hand_vae", {"max_epoch": 3}, "max_epochs")],

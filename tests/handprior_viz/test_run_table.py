@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from handprior_viz.run_table import curve, duration, run_row, run_table, speed_words
+from handprior_viz.run_table import TableState, curve, duration, run_row, run_table, speed_words
 
 TITLES = {"gaussian": "Gaussian", "hand_vae": "Hand VAE"}
 
 
 def row(name: str = "hand_vae-20250131-142501-k3f", order: int = 0, kept: tuple[str, ...] = (), **status):
     asked = status.pop("stop_asked", False)
+    about = {key: status.pop(key) for key in ("has_prior", "ahead") if key in status}
     status = {"state": "running", "prior": "hand_vae", "epoch": 12, "max_epochs": 30} | status
     bounds = frozenset({"hand_vae"})
-    return run_row(name, status, order=order, titles=TITLES, bounds=bounds, stop_asked=asked, kept=kept)
+    return run_row(name, status, order=order, titles=TITLES, bounds=bounds, stop_asked=asked, kept=kept, **about)
 
 
 def test_a_running_training_can_be_stopped_and_says_how_long_it_takes() -> None:
@@ -24,23 +27,42 @@ def test_a_running_training_can_be_stopped_and_says_how_long_it_takes() -> None:
     assert 'data-event="resume"' not in markup
 
 
-def test_a_stopped_training_names_what_was_kept_and_can_go_on() -> None:
+def test_a_stopped_training_names_what_was_kept_and_can_go_on_or_be_deleted() -> None:
     markup = run_table([row(state="stopped", kept=("best", "last"))])
     assert "kept: best, last" in markup
     assert 'data-event="resume"' in markup
+    assert 'data-event="delete"' in markup
     assert "aria-disabled" not in markup
 
 
+def test_a_training_under_way_cannot_be_deleted_and_says_why() -> None:
+    assert re.search(r'data-event="delete"[^>]*aria-disabled="true"[^>]*title="Stop it first"', run_table([row()]))
+
+
+def test_only_the_run_that_was_asked_about_is_deleted_by_the_next_click() -> None:
+    rows = [row(f"gaussian-20250131-14250{k}-abc", order=k, state="finished") for k in range(2)]
+    markup = run_table(rows, TableState(doomed=rows[1].name))
+    assert re.findall(r'data-event="delete-now"[^>]*data-target="([^"]*)"', markup) == [rows[1].name]
+
+
+def test_what_there_is_to_see_of_a_run_is_offered_once_it_has_a_prior() -> None:
+    assert 'data-event="explore"' not in run_table([row()])
+    markup = run_table([row(has_prior=True)], TableState(sampled=row().name))
+    assert re.search(r'data-event="samples"[^>]*aria-pressed="true"', markup)
+    assert re.search(r'data-event="explore"[^>]*aria-pressed="false"', markup)
+
+
 def test_what_a_queued_training_waits_for_stands_where_its_epochs_will() -> None:
-    markup = run_table([row(state="queued", message="waiting for its turn", epoch=0, max_epochs=0)])
-    assert '<span role="cell">waiting for its turn</span>' in markup
+    markup = run_table([row(state="queued", message="waiting for its turn", epoch=0, max_epochs=0, ahead=2)])
+    assert '<span role="cell">waits, 2 before it</span>' in markup
     assert "hp-run-message" not in markup
+    assert "next in line" in run_table([row(state="queued", message="waiting for its turn", ahead=0)])
     assert "starting…" in run_table([row(state="queued", epoch=0, max_epochs=0)])
 
 
 def test_without_a_checkpoint_resume_says_why_not() -> None:
     markup = run_table([row(state="failed", message="out of memory: lower batch_size")])
-    assert 'aria-disabled="true" title="no checkpoint to go on from"' in markup
+    assert re.search(r'data-event="resume"[^>]*aria-disabled="true"[^>]*title="no checkpoint to go on from"', markup)
     assert "out of memory: lower batch_size" in markup
 
 
@@ -53,7 +75,7 @@ def test_the_newest_run_stands_first_and_keeps_its_colour() -> None:
     rows = [row(f"gaussian-20250131-14250{k}-abc", order=k, prior="gaussian") for k in range(3)]
     markup = run_table(rows)
     assert markup.index("14:25:02") < markup.index("14:25:01") < markup.index("14:25:00")
-    assert len({r.colour for r in rows}) == 3
+    assert len({r.look for r in rows}) == 3
 
 
 def test_no_run_yet_says_what_to_do() -> None:

@@ -33,6 +33,16 @@ def test_no_dataset_gives_more_than_it_may_and_small_ones_give_all(store) -> Non
         assert (backdrop.dataset_of == k).sum() == min(5, sizes[name])
 
 
+def test_poses_know_their_rows_and_their_split(store) -> None:
+    for split in (None, "test"):
+        backdrop = Backdrop.of(store, 7, split)
+        np.testing.assert_array_equal(backdrop.poses, store.poses[backdrop.rows])
+        names = store.rows["dataset"].cast(str).to_numpy()[backdrop.rows]
+        assert names.tolist() == [backdrop.datasets[k][0] for k in backdrop.dataset_of]
+        if split is not None:
+            assert set(store.rows["split"].cast(str).to_numpy()[backdrop.rows]) == {split}
+
+
 def test_a_usual_angle_is_usual_in_more_datasets_than_an_absurd_one(store) -> None:
     backdrop = Backdrop.of(store)
     angle = JOINT_ANGLES[9]

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.spatial import geometric_slerp
 
-from handprior_viz.explorer.state import STEPS_KEPT, ExplorerState, interpolate
+from handprior_viz.explorer.shown import NotFoundYet, Shown
+from handprior_viz.explorer.state import STEPS_KEPT, ExplorerState
 
 numbers = st.floats(-4, 4, allow_nan=False)
 latents = st.lists(numbers, min_size=5, max_size=5)
 actions = st.one_of(
     st.tuples(st.just("moved"), st.integers(0, 4), numbers),
     st.tuples(st.just("placed"), latents),
+    st.tuples(st.just("posed"), latents),
     st.tuples(st.just("reset")),
     st.tuples(st.just("pinned"), st.sampled_from("ab")),
     st.tuples(st.just("unpinned"), st.sampled_from("ab")),
@@ -24,13 +25,16 @@ actions = st.one_of(
 
 
 def act(state: ExplorerState, action: tuple) -> ExplorerState:
+    """Do something, and find the other side of what is shown as an identity prior would: pose and latent alike."""
     name, *arguments = action
-    return getattr(state, name)(*arguments)
+    state = getattr(state, name)(*arguments)
+    return state.completed(state.shown, state.shown.values)
 
 
 @given(st.lists(actions, max_size=30))
 def test_undoing_everything_leads_back_to_the_start_and_redoing_to_the_end(steps: list[tuple]) -> None:
     start = state = ExplorerState.start(5)
+    state = state.completed(state.shown, [0.0] * 5)
     for step in steps:
         state = act(state, step)
     back = state
@@ -44,7 +48,7 @@ def test_undoing_everything_leads_back_to_the_start_and_redoing_to_the_end(steps
 
 @given(st.lists(actions, max_size=10), actions)
 def test_a_new_step_forgets_what_was_undone(steps: list[tuple], last: tuple) -> None:
-    state = ExplorerState.start(5).moved(0, 1.0)
+    state = act(ExplorerState.start(5), ("moved", 0, 1.0))
     for step in steps:
         state = act(state, step)
     undone = state.undone()
@@ -88,14 +92,14 @@ def test_only_so_many_steps_are_kept() -> None:
 def test_reset_keeps_the_pins() -> None:
     state = ExplorerState.start(2).moved(0, 1.0).pinned("a").reset()
     assert state.latent == (0.0, 0.0)
-    assert state.now.pin_a == (1.0, 0.0)
+    assert state.now.pin_a == Shown.at([1.0, 0.0])
 
 
 @pytest.mark.parametrize("blend", ["linear", "spherical"])
 def test_a_walk_begins_and_ends_at_its_pins(blend) -> None:
     state = ExplorerState.start(2).placed([1.0, 0.5]).pinned("a").placed([-1.0, 2.0]).pinned("b").blended(blend)
-    assert state.walked(0).latent == state.now.pin_a
-    assert state.walked(1).latent == state.now.pin_b
+    assert state.walked(0).latent == state.now.pin_a.latent
+    assert state.walked(1).latent == state.now.pin_b.latent
 
 
 def test_a_walk_is_undone_as_one_step() -> None:
@@ -134,20 +138,53 @@ def test_wrong_arguments_are_named(call, message: str) -> None:
         call(ExplorerState.start(3))
 
 
-directions = st.lists(st.floats(-3, 3), min_size=4, max_size=4).filter(lambda v: np.linalg.norm(v) > 0.1)
+def test_a_pose_that_was_set_is_shown_exactly_and_undone() -> None:
+    state = ExplorerState.start(2).placed([1.0, 2.0]).posed([0.1, 0.2, 0.3])
+    assert state.pose == (0.1, 0.2, 0.3)
+    assert state.undone().latent == (1.0, 2.0)
+    assert state.undone().redone().pose == (0.1, 0.2, 0.3)
 
 
-@given(directions, directions, st.floats(0.01, 0.99))
-def test_spherical_directions_are_those_of_scipy(a: list[float], b: list[float], position: float) -> None:
-    ua, ub = np.array(a) / np.linalg.norm(a), np.array(b) / np.linalg.norm(b)
-    if abs(ua @ ub) > 0.999:
-        return
-    found = np.array(interpolate(a, b, position, "spherical"))
-    expected_length = (1 - position) * np.linalg.norm(a) + position * np.linalg.norm(b)
-    assert np.linalg.norm(found) == pytest.approx(expected_length, rel=1e-9)
-    np.testing.assert_allclose(found / np.linalg.norm(found), geometric_slerp(ua, ub, position), atol=1e-7)
+def test_an_axis_goes_on_from_what_the_prior_finds_for_a_pose() -> None:
+    state = ExplorerState.start(2).posed([0.1, 0.2, 0.3])
+    with pytest.raises(NotFoundYet):
+        state.moved(0, 1.0)
+    found = state.completed(state.shown, [0.5, -0.5])
+    assert found.shown == state.shown
+    assert found.past == state.past  # not a step
+    assert found.moved(0, 1.0).latent == (1.0, -0.5)
 
 
-@pytest.mark.parametrize("b", [[0.0, 0.0], [2.0, 0.0], [-1.0, 0.0]])
-def test_spherical_falls_back_to_the_straight_line_where_the_angle_says_nothing(b: list[float]) -> None:
-    assert interpolate([1.0, 0.0], b, 0.25, "spherical") == pytest.approx([0.75 + 0.25 * b[0], 0.0])
+def test_what_was_found_for_another_pose_is_not_taken_for_this_one() -> None:
+    state = ExplorerState.start(2).posed([0.1, 0.2, 0.3])
+    later = state.posed([0.4, 0.5, 0.6]).completed(state.shown, [1.0, 1.0])
+    with pytest.raises(NotFoundYet):
+        _ = later.latent
+
+
+def test_what_is_found_counts_for_the_pins_too_until_another_prior_comes() -> None:
+    state = ExplorerState.start(1).posed([0.1, 0.2, 0.3]).pinned("a").placed([2.0])
+    assert state.now.pin_a is not None
+    state = state.completed(state.now.pin_a, [0.7])
+    assert state.now.pin_a is not None
+    assert state.now.pin_a.latent == (0.7,)
+    forgotten = state.forgotten()
+    assert forgotten.now == state.now
+    assert forgotten.now.pin_a is not None
+    assert not forgotten.now.pin_a.complete
+    assert not any(one.shown.complete for one in forgotten.past)
+
+
+def test_joints_walk_between_the_poses_themselves() -> None:
+    """Two turns about one axis: halfway between them is half the angle."""
+    state = ExplorerState.start(1).posed([0.0, 0.0, 0.2]).pinned("a").posed([0.0, 0.0, 1.0]).pinned("b")
+    halfway = state.blended("joint slerp").walked(0.5)
+    assert halfway.shown.by == "pose"
+    assert halfway.pose == pytest.approx((0.0, 0.0, 0.6))
+    with pytest.raises(NotFoundYet):
+        state.walked(0.5)  # the straight way leads through latents, which nobody has asked for
+
+
+def test_a_pose_of_numbers_that_are_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="pose must be finite"):
+        ExplorerState.start(1).posed([0.0, math.nan, 0.0])

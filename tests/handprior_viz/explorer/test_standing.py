@@ -1,0 +1,213 @@
+"""A pose's place in three plots: asked for by a menu, worked out in the background, marked for every pose."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+from data_tools.hand_model import HandModel
+from handprior_viz.explorer.standing import FIRST_ANGLE, Standing
+from handprior_viz.explorer.violins import violins
+from handprior_viz.figures import strip
+from handprior_viz.panel import _family
+from tests.handprior_viz.explorer.made_up_store import Piece, wandering, write_store
+from training import load_prior
+
+
+@pytest.fixture(scope="module")
+def model() -> HandModel:
+    return HandModel()
+
+
+@pytest.fixture
+def standing(store, gaussian_run, model, no_widgets_left):
+    made = Standing(store, model=model)
+    made.use(load_prior(gaussian_run))
+    made.show(np.array(store.split("test")[0]))
+    assert made.settle(60)
+    yield made
+    families = [_family(widget) for widget in (made.gauge, made.menus, made.strips)]
+    made.close()
+    for widget in itertools.chain(*families):
+        widget.close()
+
+
+def seen(standing: Standing) -> list:
+    return [widget for widget in standing.strips.children if widget.layout.display != "none"]
+
+
+def test_one_joint_angle_is_shown_first_for_every_dataset(standing, store) -> None:
+    assert seen(standing) == [standing.figure]
+    assert "left index finger" in standing.figure.markup
+    keys = re.findall(r'data-key="([^"]+)"', standing.figure.markup)
+    assert set(keys) == set(store.rows["dataset"].cast(str))
+    degrees = float(FIRST_ANGLE.measure(np.array(store.split("test")[0])))
+    told = standing.figure.marks["texts"]["mark"]
+    assert f"this pose: {degrees:.0f}°".replace("-", "\N{MINUS SIGN}") in told
+    assert f"of {len(keys)} datasets" in told
+
+
+def test_energies_by_dataset_say_where_the_pose_is_least_unusual(standing, store) -> None:
+    standing.choose("energy")
+    assert standing.settle(60)
+    assert "nats per frame" in standing.figure.markup
+    keys = re.findall(r'data-key="([^"]+)"', standing.figure.markup)
+    assert set(keys) == set(store.split_rows("test")["dataset"].cast(str))
+    told = standing.figure.marks["texts"]["mark"]
+    pose = torch.from_numpy(np.array(store.split("test")[0]))
+    energy = float(standing._known.prior.energy(pose))
+    shares = standing._known.held_out.more_usual_than(energy)
+    assert shares[re.search(r"least unusual for (\S+) ", told).group(1)] == max(shares.values())
+    assert f"({energy:.1f} nats)".replace("-", "\N{MINUS SIGN}") in told
+    assert "held-out" in told
+    assert standing._finger.layout.display == "none"
+
+
+def test_another_prior_scores_the_energies_anew(standing, store, vae_run) -> None:
+    standing.choose("energy")
+    assert standing.settle(60)
+    before, prior = standing._known.held_out, load_prior(vae_run)
+    standing.use(prior)
+    assert standing.settle(60)
+    assert standing._known.prior is prior
+    assert standing._known.held_out is not before
+    assert standing._known.held_out.span != before.span
+
+
+def test_the_map_marks_every_pose(standing, store) -> None:
+    standing.choose("map")
+    assert standing.settle(60)
+    assert seen(standing) == [standing.map.widget]
+    for frame in (3, 30):
+        pose = np.array(store.split("test")[frame])
+        standing.show(pose)
+        assert standing.settle(30)
+        np.testing.assert_allclose(standing.map.map.mark, standing.map.principal.place(pose), atol=1e-4)
+    laid_out = standing.map.map.version
+    standing.choose("violin")
+    assert standing.settle(30)
+    assert seen(standing) == [standing.figure]
+    assert standing._finger.layout.display is None
+    standing.choose("map")
+    assert standing.settle(30)
+    assert standing.map.map.version == laid_out == 1
+
+
+def test_a_plot_that_is_not_there(standing) -> None:
+    with pytest.raises(ValueError, match="violin, energy, map, got 'pie'"):
+        standing.choose("pie")
+
+
+def test_without_a_prior_energies_wait_for_it(store, model) -> None:
+    made = Standing(store, model=model)
+    made.choose("energy")
+    assert made.settle(60)
+    assert "first checkpoint" in made.figure.markup
+    made.close()
+
+
+def test_a_store_of_one_dataset(tmp_path: Path, gaussian_run, model) -> None:
+    random = np.random.default_rng(0)
+    pieces = [Piece("lone", "medium", f"s{k}", split, wandering(random, 80))
+              for k, split in enumerate(("train", "train", "test"))]  # fmt: skip
+    lone = write_store(tmp_path / "store", pieces)
+    made = Standing(lone, model=model)
+    made.use(load_prior(gaussian_run))
+    made.show(np.array(lone.poses[0]))
+    assert made.settle(60)
+    assert re.search(r"this pose: .+°, (un)?usual in lone$", made.figure.marks["texts"]["mark"])
+    for plot in ("energy", "map"):
+        made.choose(plot)
+        assert made.settle(60)
+    assert "least unusual" not in made.figure.marks["texts"]["mark"]
+    assert [entry["name"] for entry in made.map.map.datasets] == ["lone"]
+    made.close()
+
+
+def test_dead_datasets_are_drawn_too(tmp_path: Path, gaussian_run, model) -> None:
+    pieces = [Piece("dead", "low", "d", "train", np.zeros((30, 90))),
+              Piece("live", "high", "l", "test", wandering(np.random.default_rng(0), 30))]  # fmt: skip
+    errors: list[Exception] = []
+    made = Standing(write_store(tmp_path / "store", pieces), model=model, on_error=errors.append)
+    made.use(load_prior(gaussian_run))
+    made.show(np.zeros(90, np.float32))
+    for plot in ("violin", "energy", "map"):
+        made.choose(plot)
+        assert made.settle(60)
+        if plot == "violin":
+            assert re.findall(r'data-key="([^"]+)"', made.figure.markup) == ["live", "dead"]
+    assert "1 more dataset" in made.figure.markup
+    assert errors == []
+    made.close()
+
+
+def test_held_out_poses_that_are_all_one(tmp_path: Path, gaussian_run, model) -> None:
+    errors: list[Exception] = []
+    dead = write_store(tmp_path / "store", [Piece("dead", "low", "d", "test", np.full((30, 90), 0.05))])
+    made = Standing(dead, model=model, on_error=errors.append)
+    made.use(load_prior(gaussian_run))
+    made.show(np.array(dead.poses[0]))
+    made.choose("energy")
+    assert made.settle(60)
+    assert 0 <= float(made.gauge.marks["variables"]["--mark"]) <= 1
+    assert errors == []
+    made.close()
+
+
+def test_a_prior_without_likelihoods_says_so(store, gaussian_run, model, monkeypatch: pytest.MonkeyPatch) -> None:
+    prior = load_prior(gaussian_run)
+    monkeypatch.setattr(prior, "energy", lambda pose: torch.full(pose.shape[:-1], torch.nan))
+    errors: list[Exception] = []
+    made = Standing(store, model=model, on_error=errors.append)
+    made.use(prior)
+    made.show(np.array(store.poses[0]))
+    made.choose("energy")
+    assert made.settle(60)
+    assert "train it longer" in made.gauge.markup
+    assert "train it longer" in made.figure.markup
+    assert errors == []
+    made.close()
+
+
+def test_closing_ends_the_threads(store, gaussian_run, model) -> None:
+    before = set(threading.enumerate())
+    made = Standing(store, model=model)
+    made.use(load_prior(gaussian_run))
+    made.choose("map")
+    made.close()
+    assert set(threading.enumerate()) <= before
+
+
+# Violins ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_violin_is_as_wide_as_its_dataset_is_dense_and_marks_median_and_spread() -> None:
+    values = norm.ppf((np.arange(4000) + 0.5) / 4000, 50, 10)
+    markup = violins([strip("A & B", "#123456", values, (0.0, 100.0))], title="bend", unit="°", span=(0.0, 100.0))
+    assert 'data-key="A &amp; B"' in markup
+    left, width = map(float, re.search(r"<u style=\"left:([\d.]+)%;width:([\d.]+)%", markup).groups())
+    np.testing.assert_allclose([left, left + width], 50 + 10 * 1.645 * np.array([-1, 1]), atol=1.0)
+    assert abs(float(re.search(r"<i style=\"left:([\d.]+)%", markup).group(1)) - 50) < 0.6
+    path = re.search(r' d="M([^Z]+)Z', markup).group(1)
+    x, y = np.array([pair.split() for pair in path.split("L")], float).T
+    above, below = y[: len(y) // 2], y[len(y) // 2 :][::-1]
+    np.testing.assert_allclose(above + below, 40, atol=0.11)  # the same on both sides of the middle
+    half = np.interp([40, 50, 60], x[: len(y) // 2], 20 - above)
+    np.testing.assert_allclose(half / half[1], [np.exp(-0.5), 1, np.exp(-0.5)], atol=0.03)
+    assert "half of its poses lie below 50°, nine in ten from 34° to 66°" in markup
+
+
+def test_zero_is_ticked_where_it_is_in_the_range() -> None:
+    one = strip("A", "#123456", np.linspace(-10, 30, 100), (-20.0, 60.0))
+    assert "--zero:25.00%" in violins([one], title="bend", unit="°", span=(-20.0, 60.0))
+    other = strip("A", "#123456", np.linspace(-150, -130, 100), (-160.0, -120.0))
+    markup = violins([other], title="energy", unit=" nats", span=(-160.0, -120.0), note="2 more <datasets>")
+    assert "each from \N{MINUS SIGN}160 nats to \N{MINUS SIGN}120 nats" in markup
+    assert "2 more &lt;datasets&gt;" in markup
