@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import ipywidgets as W
@@ -17,14 +18,15 @@ class AngleMenus:
     """The menus.
 
     Args:
-        label: Before them.
+        label: Before them in their row.
         on_change: Called with the angle that a person chose.
 
     Attributes:
-        widget: Label and menus.
+        finger: The menu of fingers.
+        motion: The menu of joints and ways to turn.
     """
 
-    def __init__(self, label: str, on_change: Callable[[JointAngle], object]) -> None:
+    def __init__(self, on_change: Callable[[JointAngle], object], *, label: str = "") -> None:
         self._on_change = on_change
         fingers = by_finger()
         self.finger = W.Dropdown(
@@ -37,7 +39,12 @@ class AngleMenus:
         )
         self.finger.observe(self._on_finger, "value")
         self.motion.observe(self._on_motion, "value")
-        self.widget = row(W.Label(label), self.finger, self.motion)
+        self._label = label
+
+    @cached_property
+    def widget(self) -> W.Widget:
+        """Label and menus in a row, for panels that do not place the menus themselves."""
+        return row(W.Label(self._label), self.finger, self.motion)
 
     @property
     def angle(self) -> JointAngle:

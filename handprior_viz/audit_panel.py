@@ -148,7 +148,7 @@ class AuditPanel(Panel):
         self._scrolled = column(self._table, classes=["hp-scroll"])
         self._scrolled.layout.max_height = "440px"
         self._tabs, self._shown = LiveMarkup(on_event=self._on_event), LiveMarkup(on_event=self._on_event)
-        self._angles = AngleMenus("Show the angle of", lambda _: self._change(self._view))
+        self._angles = AngleMenus(lambda _: self._change(self._view), label="Show the angle of")
         self._hands, self._playing = column(), column()
         parts = (self._tabs, self._angles.widget, self._hands, self._shown, self._playing)
         self._below = column(*parts)

@@ -90,7 +90,7 @@ def _change_the_mix(page: Page, balance: Locator) -> None:
     page.get_by_label("Tier of GRAB").select_option("low")
     expect(given).not_to_have_text(before)
     page.get_by_label("Most frames from GRAB").fill("5")
-    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
     expect(given).to_have_text("5")
     page.get_by_label("Most frames from GRAB").fill("many")
     page.keyboard.press("Tab")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import queue
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 RUNS, SETTLED = 50, 5
 """How often the cell is run, and after how many of them everything that stays is there."""
 
-MOST_GROWTH = 1_000_000
-"""Bytes of memory that a run may leave behind; the buffers of a single live hand are more."""
+MOST_GROWTH = 250_000_000
+"""Bytes by which memory may grow in all; panels that stayed alive would hold some 20 MB each, a gigabyte together."""
 
 PANELS = """
 from handprior_viz import BalancePanel, LatentExplorer, TrainingPanel
@@ -29,14 +31,16 @@ explorer
 """
 
 COUNTED = """
-import gc, json, pathlib, psutil, threading
+import ctypes, gc, json, pathlib, psutil, sys, threading
 from ipywidgets.widgets.widget import _instances
 gc.collect()
+if sys.platform == "linux":
+    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what was freed but not given back is no leak
 process = psutil.Process()
 counts = {
     "widgets": len(_instances),
     "threads": threading.active_count(),
-    "files": process.num_fds(),
+    "files": len(process.open_files()),
     "memory": process.memory_info().rss,
 }
 pathlib.Path("counts.json").write_text(json.dumps(counts))
@@ -61,7 +65,10 @@ def run_cell(kernel: BlockingKernelClient, code: str, cell: str) -> None:
         reply = kernel.get_shell_msg(timeout=120)
         if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
             assert reply["content"]["status"] == "ok", reply["content"].get("traceback")
-            return
+            break
+    with contextlib.suppress(queue.Empty):  # what nobody takes waits in the kernel's memory
+        while True:
+            kernel.get_iopub_msg(timeout=0.05)
 
 
 def counts(kernel: BlockingKernelClient, folder: Path) -> dict[str, Any]:
@@ -83,5 +90,5 @@ def test_a_cell_of_panels_run_fifty_times_leaves_one_set_of_them(
     after = counts(kernel, tmp_path)
     assert after["widgets"] == before["widgets"]
     assert after["threads"] <= before["threads"] + 2  # one may still be ending, or a timer running
-    assert after["files"] <= before["files"] + 4
-    assert after["memory"] - before["memory"] < (RUNS - SETTLED) * MOST_GROWTH
+    assert after["files"] <= before["files"] + 1  # stores that are mapped; the last outputs stay in _, __ and ___
+    assert after["memory"] - before["memory"] < MOST_GROWTH

@@ -125,17 +125,20 @@ def held_out_split(store: PoseStore) -> str:
     return next((name for name in ("test", "val") if name in store.splits and len(store.split(name))), store.splits[0])
 
 
-def held_out_energies(prior: Prior, store: PoseStore, at_most: int = HELD_OUT_POSES) -> Float[np.ndarray, "poses"]:
+def held_out_energies(
+    prior: Prior, store: PoseStore, at_most: int = HELD_OUT_POSES, *, exact: bool = False
+) -> Float[np.ndarray, "poses"]:
     """Energies (nats per frame) of poses that the prior was not trained on, as the prior sees them.
 
     Args:
         prior: What scores them.
         store: What they come from: :func:`held_out_split`.
         at_most: How many poses.
+        exact: Score the poses as they are, and not as the prior sees them.
     """
     poses = store.split(held_out_split(store))
     rows = np.unique(np.linspace(0, len(poses) - 1, min(len(poses), at_most)).astype(int))
-    energies = energies_of(prior, poses[rows])
+    energies = energies_of(prior, poses[rows], exact=exact)
     return energies[np.isfinite(energies)]
 
 
@@ -149,11 +152,15 @@ def energy_span(energies: Float[np.ndarray, "poses"]) -> tuple[float, float]:
 
 @torch.no_grad()
 def energies_of(
-    prior: Prior, poses: Float[np.ndarray, "poses dim"], go_on: Callable[[], bool] = lambda: True
+    prior: Prior,
+    poses: Float[np.ndarray, "poses dim"],
+    go_on: Callable[[], bool] = lambda: True,
+    *,
+    exact: bool = False,
 ) -> Float[np.ndarray, "poses"]:
     """Energies (nats per frame) of poses as the prior sees them.
 
-    Each pose is encoded and decoded, as is every pose that an explorer shows: a VAE's decoder leaves out what it
+    Each pose is encoded and decoded, as is every pose that a latent slider shows: a VAE's decoder leaves out what it
     takes for noise, so that whatever it shows is more likely than any raw frame. Where decoding is exact this changes
     nothing.
 
@@ -161,11 +168,13 @@ def energies_of(
         prior: What scores them.
         poses: Radians, mean hand included.
         go_on: Asked between turns of a few dozen milliseconds; the rest is not a number once it says no.
+        exact: Score the poses as they are.
     """
     energies = np.full(len(poses), np.nan)
     for start in range(0, len(poses), SCORED_AT_ONCE):
         if not go_on():
             break
         part = torch.from_numpy(np.array(poses[start : start + SCORED_AT_ONCE], np.float32))
-        energies[start : start + SCORED_AT_ONCE] = prior.energy(prior.decode(prior.encode(part))).double().numpy()
+        seen = part if exact else prior.decode(prior.encode(part))
+        energies[start : start + SCORED_AT_ONCE] = prior.energy(seen).double().numpy()
     return energies

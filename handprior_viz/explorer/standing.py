@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import ipywidgets as W
@@ -14,19 +14,18 @@ from jaxtyping import Float
 
 from data_tools.hand_model import HandModel
 from data_tools.store import PoseStore
+from handprior_viz.angle_menus import FIRST_ANGLE, AngleMenus
 from handprior_viz.explorer.backdrop import AngleSpread, Backdrop, energy_span, held_out_energies
 from handprior_viz.explorer.hand_shelf import OnPose
 from handprior_viz.explorer.held_out import HeldOut
 from handprior_viz.explorer.map_view import MapView
 from handprior_viz.explorer.violins import violins
 from handprior_viz.figures import gauge, minus, position, verdict
-from handprior_viz.joint_angles import JOINT_ANGLES, JointAngle, by_finger
+from handprior_viz.joint_angles import JointAngle
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.pacing import LatestWins
 from handprior_viz.panel import column, row
 from training.prior import Prior
-
-FIRST_ANGLE = next(angle for angle in JOINT_ANGLES if angle.finger == "left index finger")
 
 Plot = Literal["violin", "energy", "map"]
 
@@ -49,9 +48,22 @@ class _Known:
     prior: Prior | None = None
     backdrop: Backdrop | None = None
     spread: AngleSpread | None = None
-    energies: Float[np.ndarray, "poses"] | None = None
-    energy_span: tuple[float, float] = (0.0, 1.0)
+    usual: dict[bool, Usual] = field(default_factory=dict)
     held_out: HeldOut | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Usual:
+    """Energies of held-out poses, nats per frame, and the ends of a plot of them."""
+
+    energies: Float[np.ndarray, "poses"]
+    span: tuple[float, float]
+
+    @classmethod
+    def of(cls, prior: Prior, store: PoseStore, *, exact: bool) -> Usual:
+        """Score held-out poses as they are (``exact``), or as the prior sees them."""
+        energies = held_out_energies(prior, store, exact=exact)
+        return cls(energies, energy_span(energies))
 
 
 class Standing:
@@ -85,7 +97,8 @@ class Standing:
     ) -> None:
         self._store, self._model, self._on_pose, self._on_error = store, model, on_pose, on_error
         self._known = _Known()
-        self._pose: Float[np.ndarray, "dim"] | None = None
+        self._shown: tuple[Float[np.ndarray, "dim"], bool] | None = None
+        self._gauged: Usual | None = None
         self._learning = threading.Lock()  # two threads learn
         self._ended = False
         self.plot: Plot = "violin"
@@ -99,10 +112,17 @@ class Standing:
         self._scoring = LatestWins(self._score, on_error=on_error, name="explorer-score")
         self._plotting.submit((self.plot, FIRST_ANGLE))
 
-    def show(self, pose: Float[np.ndarray, "dim"]) -> None:
-        """Mark where a pose stands (radians); returns at once."""
-        self._pose = pose
-        self._judging.submit(pose)
+    def show(self, pose: Float[np.ndarray, "dim"], *, exact: bool = False) -> None:
+        """Mark where a pose stands; returns at once.
+
+        Args:
+            pose: Radians.
+            exact: It was set as it is, and is compared with held-out poses as they are. Otherwise the prior has made
+                it, and it is compared with held-out poses as the prior sees them: a VAE leaves out what it takes for
+                noise, so that whatever it makes is more likely than any real frame.
+        """
+        self._shown = (pose, exact)
+        self._judging.submit(self._shown)
 
     def use(self, prior: Prior) -> None:
         """Judge plausibility by this prior; returns at once."""
@@ -134,30 +154,20 @@ class Standing:
     # Controls -----------------------------------------------------------------------------------------------------
 
     def _build_menus(self) -> W.Widget:
-        fingers = by_finger()
         self._plots = W.ToggleButtons(
             options=[(label, plot) for plot, (label, _) in PLOTS.items()],
             tooltips=[about for _, about in PLOTS.values()],
             value=self.plot,
             style={"button_width": "auto"},
         )
-        self._finger = W.Dropdown(
-            options=list(fingers), value=FIRST_ANGLE.finger, tooltip="Which finger", layout={"width": "180px"}
-        )
-        self._motion = W.Dropdown(
-            options=[(angle.words, angle) for angle in fingers[FIRST_ANGLE.finger]],
-            tooltip="Which joint, counted from the palm, and which way it turns",
-            layout={"width": "220px"},
-        )
+        self._angles = AngleMenus(lambda angle: self._plotting.submit((self.plot, angle)))
         self._plots.observe(self._on_plot, "value")
-        self._finger.observe(self._on_finger, "value")
-        self._motion.observe(self._on_motion, "value")
         where = W.Label("Where this pose stands among the datasets:")
-        return row(where, self._plots, self._finger, self._motion, classes=["hp-standing-menus"])
+        return row(where, self._plots, self._angles.finger, self._angles.motion, classes=["hp-standing-menus"])
 
     def _on_plot(self, change: Any) -> None:
         self.plot = change["new"]
-        for menu in (self._finger, self._motion):
+        for menu in (self._angles.finger, self._angles.motion):
             menu.layout.display = None if self.plot == "violin" else "none"
         if self.plot == "map" and self.map is None:
             self.map = MapView(self._store, self._model, on_pose=self._on_pose, on_error=self._on_error)
@@ -165,18 +175,7 @@ class Standing:
         self.figure.layout.display = "none" if self.plot == "map" else None
         if self.map is not None:
             self.map.widget.layout.display = None if self.plot == "map" else "none"
-        self._plotting.submit((self.plot, self._motion.value))
-
-    def _on_finger(self, change: Any) -> None:
-        """Keep the joint and the motion where the other finger has them too."""
-        words = self._motion.label
-        angles = by_finger()[change["new"]]
-        self._motion.options = [(angle.words, angle) for angle in angles]
-        self._motion.value = next((angle for angle in angles if angle.words == words), angles[0])
-
-    def _on_motion(self, change: Any) -> None:
-        if change["new"] is not None:
-            self._plotting.submit((self.plot, change["new"]))
+        self._plotting.submit((self.plot, self._angles.angle))
 
     # In the background --------------------------------------------------------------------------------------------
 
@@ -221,12 +220,11 @@ class Standing:
         return not self._ended and self.plot == "energy" and self._known.prior is prior
 
     def _score(self, prior: Prior) -> None:
-        energies = held_out_energies(prior, self._store)
-        span = energy_span(energies)
-        self.gauge.markup = gauge(energies, span) if len(energies) else _NO_ENERGY
-        self._know(prior=prior, energies=energies, energy_span=span, held_out=None)
+        seen = Usual.of(prior, self._store, exact=False)
+        exact = Usual.of(prior, self._store, exact=True) if prior.is_bound else seen
+        self._know(prior=prior, usual={False: seen, True: exact}, held_out=None)
         if self.plot == "energy":
-            self._plotting.submit((self.plot, self._motion.value))
+            self._plotting.submit((self.plot, self._angles.angle))
         self._judge_again()
 
     def _know(self, **new: Any) -> None:
@@ -234,24 +232,38 @@ class Standing:
             self._known = replace(self._known, **new)
 
     def _judge_again(self) -> None:
-        if self._pose is not None:
-            self._judging.submit(self._pose)
+        if self._shown is not None:
+            self._judging.submit(self._shown)
 
-    def _judge(self, pose: Float[np.ndarray, "dim"]) -> None:
-        known = self._known
+    def _judge(self, shown: tuple[Float[np.ndarray, "dim"], bool]) -> None:
+        known, (pose, exact) = self._known, shown
         energy = None
-        if known.prior is not None and known.energies is not None and len(known.energies):
-            with torch.no_grad():
-                energy = float(known.prior.energy(torch.from_numpy(pose)))
-            mark = {"--mark": position(energy, known.energy_span)}
-            self.gauge.mark(mark, {"verdict": verdict(energy, known.energies)})
+        if known.prior is not None:
+            usual = known.usual[exact]
+            if usual is not self._gauged:
+                self._gauged = usual
+                self.gauge.markup = gauge(usual.energies, usual.span) if len(usual.energies) else _NO_ENERGY
+            if len(usual.energies):
+                energy = _energy(known.prior, pose)
+                mark = {"--mark": position(energy, usual.span)}
+                self.gauge.mark(mark, {"verdict": verdict(energy, usual.energies)})
         if self.plot == "violin" and known.spread is not None:
             degrees = float(known.spread.angle.measure(pose))
             text = minus(f"this pose: {degrees:.0f}°, ") + known.spread.verdict(degrees)
             self.figure.mark({"--mark": position(degrees, known.spread.span)}, {"mark": text})
         elif self.plot == "energy" and energy is not None and known.held_out is not None:
-            assert known.energies is not None
-            text = "; ".join(filter(None, [verdict(energy, known.energies), known.held_out.least_unusual(energy)]))
+            assert known.prior is not None
+            if exact and known.prior.is_bound:  # this plot shows held-out poses as the prior sees them
+                energy = _energy(known.prior, pose, seen=True)
+            said = [verdict(energy, known.usual[False].energies), known.held_out.least_unusual(energy)]
+            text = "; ".join(filter(None, said))
             self.figure.mark({"--mark": position(energy, known.held_out.span)}, {"mark": f"this pose: {text}"})
         elif self.plot == "map" and self.map is not None:
             self.map.mark(pose)
+
+
+@torch.no_grad()
+def _energy(prior: Prior, pose: Float[np.ndarray, "dim"], *, seen: bool = False) -> float:
+    """Nats of one pose as it is, or as the prior sees it."""
+    one = torch.from_numpy(pose)
+    return float(prior.energy(prior.decode(prior.encode(one)) if seen else one))

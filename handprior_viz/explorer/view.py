@@ -120,7 +120,7 @@ class ExplorerView:
         if self.tabs.chosen == "Neighbours":
             self.neighbours.show(pose)
         if self.standing is not None:
-            self.standing.show(pose)
+            self.standing.show(pose, exact=state.shown.by == "pose")
 
     def _draw_others(self, state: ExplorerState) -> None:
         """Draw the pinned pose see-through, and colour the hands by how far they are from another pose."""

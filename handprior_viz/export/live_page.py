@@ -272,9 +272,7 @@ def _css(view: HandView) -> str:
     light = {name: getattr(TOKENS, name) for name in ("background", "panel", "line", "text", "muted")}
     light |= {"button": "#EEF0F3", "pressed": "#DFE3E8"}
     dark = {name: DARK[name] for name in light if name in DARK} | {"button": "#2A323B", "pressed": "#36404B"}
-    in_dark = (
-        f":root {{ {_theme(dark)} }} .handprior {{ --hp-accent: {DARK['accent']}; --hp-error: {DARK['error']}; }}"
-    )
+    in_dark = f":root {{ {_theme(dark)} }} .handprior {{ --hp-accent: {DARK['accent']}; --hp-error: {DARK['error']}; }}"
     themes = [
         f":root {{ color-scheme: light dark; {_theme(light)} }}",
         f"@media screen and (prefers-color-scheme: dark) {{ {in_dark} }}",

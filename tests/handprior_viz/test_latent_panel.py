@@ -271,12 +271,12 @@ def test_the_pose_is_marked_among_the_datasets_without_drawing_them_again(explor
 
 
 def test_another_joint_is_chosen_in_words(explorer: LatentExplorer) -> None:
-    explorer._view.standing._finger.value = "right thumb"
-    angles = dict(explorer._view.standing._motion.options)
-    explorer._view.standing._motion.value = angles["last joint: bend"]
+    explorer._view.standing._angles.finger.value = "right thumb"
+    angles = dict(explorer._view.standing._angles.motion.options)
+    explorer._view.standing._angles.motion.value = angles["last joint: bend"]
     assert explorer.settle(60)
     assert "right thumb, last joint" in explorer._view.standing.figure.markup
-    explorer._view.standing._finger.value = "left index finger"
+    explorer._view.standing._angles.finger.value = "left index finger"
 
 
 def test_the_plausibility_says_where_the_pose_lies_among_held_out_ones(explorer: LatentExplorer) -> None:

@@ -67,7 +67,7 @@ def test_energies_by_dataset_say_where_the_pose_is_least_unusual(standing, store
     assert shares[re.search(r"least unusual for (\S+) ", told).group(1)] == max(shares.values())
     assert f"({energy:.1f} nats)".replace("-", "\N{MINUS SIGN}") in told
     assert "held-out" in told
-    assert standing._finger.layout.display == "none"
+    assert standing._angles.finger.layout.display == "none"
 
 
 def test_another_prior_scores_the_energies_anew(standing, store, vae_run) -> None:
@@ -94,7 +94,7 @@ def test_the_map_marks_every_pose(standing, store) -> None:
     standing.choose("violin")
     assert standing.settle(30)
     assert seen(standing) == [standing.figure]
-    assert standing._finger.layout.display is None
+    assert standing._angles.finger.layout.display is None
     standing.choose("map")
     assert standing.settle(30)
     assert standing.map.map.version == laid_out == 1
@@ -211,3 +211,29 @@ def test_zero_is_ticked_where_it_is_in_the_range() -> None:
     markup = violins([other], title="energy", unit=" nats", span=(-160.0, -120.0), note="2 more <datasets>")
     assert "each from \N{MINUS SIGN}160 nats to \N{MINUS SIGN}120 nats" in markup
     assert "2 more &lt;datasets&gt;" in markup
+
+
+def test_a_pose_set_as_it_is_stands_among_poses_as_they_are(standing, store, vae_run) -> None:
+    """A VAE finds its own decoded poses likelier than any real one: like is compared with like."""
+    prior = load_prior(vae_run)
+    standing.use(prior)
+    assert standing.settle(60)
+    held_out = np.array(store.split("test"))
+    with torch.no_grad():
+        energies = prior.energy(torch.from_numpy(held_out))
+        median = held_out[int(energies.argsort()[len(energies) // 2])]
+        standing.show(median, exact=True)
+        assert standing.settle(30)
+        exact = usual_share(standing)
+        standing.show(prior.decode(prior.encode(torch.from_numpy(median))).numpy())
+        assert standing.settle(30)
+    assert 40 <= exact <= 60
+    assert 10 <= usual_share(standing) <= 90
+
+
+def usual_share(standing: Standing) -> int:
+    """Per cent of held-out poses than which the gauge calls the pose more usual."""
+    told = standing.gauge.marks["texts"]["verdict"]
+    found = re.search(r"(more|less) usual than (\d+) %", told)
+    assert found, told
+    return int(found[2]) if found[1] == "more" else 100 - int(found[2])
