@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 
-from handprior_viz import opengl
+from handprior_viz.pictures import opengl
 from handprior_viz.render import RASTERISER, Renderer, render_hands
 
 ROUNDS = 3

@@ -17,24 +17,24 @@ from handprior_viz.angle_menus import AngleMenus
 from handprior_viz.audit_report.dataset_rows import DatasetRow, dataset_rows
 from handprior_viz.audit_report.findings import findings
 from handprior_viz.audit_report.summary import files_set_aside
-from handprior_viz.audit_table import audit_table, flag_counts
-from handprior_viz.audit_view import TABS, AuditView, audit_sentence, findings_markup, tabs_markup
-from handprior_viz.dataset_looks import HandSheet, additions, angle_strips, distances_picture, hand_sheet
-from handprior_viz.doubled_list import doubled_list
-from handprior_viz.flagged_sequences import (
+from handprior_viz.auditing.dataset_looks import HandSheet, additions, angle_strips, distances_picture, hand_sheet
+from handprior_viz.auditing.doubled_list import doubled_list
+from handprior_viz.auditing.flagged_sequences import (
     SHOWN,
     find_sequences,
     found_sequences,
     order_words,
     sequence_list,
 )
+from handprior_viz.auditing.sequence_player import SequencePlayer
+from handprior_viz.auditing.table import audit_table, flag_counts
+from handprior_viz.auditing.view import TABS, AuditView, audit_sentence, findings_markup, tabs_markup
+from handprior_viz.auditing.written_audit import is_audit, read_audit
 from handprior_viz.hand_grid import HandGrid
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.long_work import LongWork, Report
 from handprior_viz.pacing import LatestWins
 from handprior_viz.panel import Panel, column
-from handprior_viz.sequence_player import SequencePlayer
-from handprior_viz.written_audit import is_audit, read_audit
 
 
 class AuditPanel(Panel):

@@ -16,8 +16,12 @@ from data_tools.dataset_audit import Audit
 from data_tools.mix import Mix, MixPlan
 from data_tools.selection import Selection
 from data_tools.splits import availability
-from handprior_viz.balance_controls import MixControls
-from handprior_viz.balance_table import (
+from handprior_viz.auditing.written_audit import read_audit
+from handprior_viz.balancing.controls import MixControls
+from handprior_viz.balancing.coverage import MixCoverage, SeenPoses, mix_coverage
+from handprior_viz.balancing.coverage_line import OPENED_WITH, coverage_line
+from handprior_viz.balancing.edits import whole_frames, with_cap, with_flag_toggled, with_tier
+from handprior_viz.balancing.table import (
     balance_rows,
     balance_table,
     flag_buttons,
@@ -26,15 +30,11 @@ from handprior_viz.balance_table import (
     sentence,
     warnings,
 )
+from handprior_viz.balancing.writing import in_the_way, write_mix
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.long_work import LongWork, Report
-from handprior_viz.mix_coverage import MixCoverage, SeenPoses, mix_coverage
-from handprior_viz.mix_coverage_line import OPENED_WITH, coverage_line
-from handprior_viz.mix_edits import whole_frames, with_cap, with_flag_toggled, with_tier
-from handprior_viz.mix_writing import in_the_way, write_mix
 from handprior_viz.pacing import LatestWins
 from handprior_viz.panel import Panel, button, column, row
-from handprior_viz.written_audit import read_audit
 
 _REPLACE = "Replace what is there"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from data_tools.hand_model import HandModel
 from data_tools.store import PoseStore
-from handprior_viz.compare_energy import EnergySection
-from handprior_viz.compare_samples import SampleSection
-from handprior_viz.compare_scores import ScoreSection
-from handprior_viz.compare_walk import WalkSection
-from handprior_viz.compared_runs import AT_ONCE, ComparedRun, LoadedPriors, Runs, compared_runs, first_choice
+from handprior_viz.comparing.energy import EnergySection
+from handprior_viz.comparing.runs import AT_ONCE, ComparedRun, LoadedPriors, Runs, compared_runs, first_choice
+from handprior_viz.comparing.samples import SampleSection
+from handprior_viz.comparing.scores import ScoreSection
+from handprior_viz.comparing.walk import WalkSection
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.panel import Panel
 from training.score_table import ScoreTable

@@ -23,10 +23,10 @@ from jaxtyping import Float
 from data_tools.hand_model import HandModel
 from data_tools.pose_layout import HANDS_DIM
 from handprior_viz import hand_picture
-from handprior_viz.lighting import LOOK
 from handprior_viz.pacing import LatestWins
+from handprior_viz.pictures.lighting import LOOK
+from handprior_viz.pictures.stage import TURNS, View
 from handprior_viz.render import Renderer, caption_of, contact_sheet
-from handprior_viz.stage import TURNS, View
 from handprior_viz.style import CSS
 
 _FOLDER = Path(__file__).parent

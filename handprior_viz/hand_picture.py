@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
-from handprior_viz.smooth_mesh import SmoothMesh
-from handprior_viz.stage import TURNS, Stage
+from handprior_viz.pictures.smooth_mesh import SmoothMesh
+from handprior_viz.pictures.stage import TURNS, Stage
 from handprior_viz.style import TOKENS
 
 _FOLDER = Path(__file__).parent

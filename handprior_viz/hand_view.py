@@ -26,9 +26,9 @@ from jaxtyping import Float
 
 from data_tools.hand_model import HandModel
 from handprior_viz import hand_picture
-from handprior_viz.colour_ramp import Colouring, nice_above
-from handprior_viz.lighting import LOOK
 from handprior_viz.live_figure import BodyFigure, Figure, HandsFigure
+from handprior_viz.pictures.colour_ramp import Colouring, nice_above
+from handprior_viz.pictures.lighting import LOOK
 from handprior_viz.render import Renderer, caption_of, still
 from handprior_viz.style import CSS
 

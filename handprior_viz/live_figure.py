@@ -13,12 +13,12 @@ from jaxtyping import Float, UInt8
 from data_tools.hand_model import HandModel
 from data_tools.pose_layout import HANDS_DIM, JOINT_NAMES, POSE_DIM, hands_of
 from handprior_viz import hand_picture, joint_words
-from handprior_viz.lighting import shade
-from handprior_viz.occlusion import Occlusion
+from handprior_viz.pictures.lighting import shade
+from handprior_viz.pictures.occlusion import Occlusion
+from handprior_viz.pictures.smooth_mesh import SmoothMesh
+from handprior_viz.pictures.soft_raster import rasterise
+from handprior_viz.pictures.stage import Stage
 from handprior_viz.render import Renderer
-from handprior_viz.smooth_mesh import SmoothMesh
-from handprior_viz.soft_raster import rasterise
-from handprior_viz.stage import Stage
 
 Posed = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Coarse vertices (V, 3) in metres, how much of its surroundings each sees (V,), joints (J, 3)."""

@@ -19,13 +19,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from data_tools.hand_model import HandMesh, HandModel
 from data_tools.pose_layout import HANDS_DIM
-from handprior_viz.colour_ramp import Colouring, draw_legend
-from handprior_viz.lighting import shade
-from handprior_viz.occlusion import Occlusion
-from handprior_viz.opengl import PLATFORMS, OpenGLThread, open_best
-from handprior_viz.smooth_mesh import SmoothMesh
-from handprior_viz.soft_raster import rasterise
-from handprior_viz.stage import Stage, View
+from handprior_viz.pictures.colour_ramp import Colouring, draw_legend
+from handprior_viz.pictures.lighting import shade
+from handprior_viz.pictures.occlusion import Occlusion
+from handprior_viz.pictures.opengl import PLATFORMS, OpenGLThread, open_best
+from handprior_viz.pictures.smooth_mesh import SmoothMesh
+from handprior_viz.pictures.soft_raster import rasterise
+from handprior_viz.pictures.stage import Stage, View
 from handprior_viz.style import TOKENS, hex_to_rgb
 
 RASTERISER = "numpy rasteriser"

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from data_tools.store import PoseStore
 from handprior_viz import jobs
-from handprior_viz.device_list import device_list
-from handprior_viz.learning_curves import learning_curves
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.pacing import Every, LatestWins
 from handprior_viz.panel import Panel, column, row
-from handprior_viz.run_samples import RunSamples
-from handprior_viz.run_table import RunRow, TableState, run_table
-from handprior_viz.run_watch import RunWatch, WatchedRun
-from handprior_viz.training_form import TrainingForm, WantedTraining
+from handprior_viz.trainings.device_list import device_list
+from handprior_viz.trainings.form import TrainingForm, WantedTraining
+from handprior_viz.trainings.learning_curves import learning_curves
+from handprior_viz.trainings.samples import RunSamples
+from handprior_viz.trainings.table import RunRow, TableState, run_table
+from handprior_viz.trainings.watch import RunWatch, WatchedRun
 from training.run_folder import METRICS, RunFolder
 
 if TYPE_CHECKING:

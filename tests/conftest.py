@@ -26,15 +26,16 @@ SHAPES_CHECKED = """
     data_tools.scanning.dead_hands data_tools.scanning.file_scan data_tools.scanning.sequence_tally
     data_tools.splits handprior_viz.audit_report.dataset_pairs handprior_viz.audit_report.distance_map
     handprior_viz.audit_report.hand_pictures handprior_viz.audit_report.histogram_plots
-    handprior_viz.audit_report.joint_histograms handprior_viz.compare_energy handprior_viz.compare_samples
-    handprior_viz.compare_walk handprior_viz.dataset_looks handprior_viz.explorer.backdrop
+    handprior_viz.audit_report.joint_histograms handprior_viz.auditing.dataset_looks
+    handprior_viz.auditing.sequence_clip handprior_viz.balancing.coverage handprior_viz.comparing.energy
+    handprior_viz.comparing.samples handprior_viz.comparing.walk handprior_viz.explorer.backdrop
     handprior_viz.explorer.finger_points handprior_viz.explorer.held_out handprior_viz.explorer.joint_sliders
     handprior_viz.explorer.nearest_frames handprior_viz.explorer.principal_map handprior_viz.explorer.prior_view
     handprior_viz.explorer.real_frame handprior_viz.export.decoders handprior_viz.export.gltf
     handprior_viz.export.pictures handprior_viz.export.rig handprior_viz.export.rigged_mesh handprior_viz.grid_box
-    handprior_viz.hand_picture handprior_viz.joint_angles handprior_viz.lighting handprior_viz.mix_coverage
-    handprior_viz.occlusion handprior_viz.pose_files handprior_viz.run_samples handprior_viz.sequence_clip
-    handprior_viz.smooth_mesh handprior_viz.soft_raster training.column_spline training.consolidated_splits
+    handprior_viz.hand_picture handprior_viz.joint_angles handprior_viz.pictures.lighting
+    handprior_viz.pictures.occlusion handprior_viz.pictures.smooth_mesh handprior_viz.pictures.soft_raster
+    handprior_viz.pose_files handprior_viz.trainings.samples training.column_spline training.consolidated_splits
     training.damped_steps training.fitting_errors training.flow_layers training.frame_loading
     training.geodesic_normal training.hand_points training.joint_problems training.joint_tree training.k_means
     training.looks training.metrics training.pose_batches training.prior training.prior_datamodule training.priors

@@ -8,7 +8,7 @@ from data_tools.mix import Mix
 from data_tools.mixing.mix_settings import EXCLUDE
 from data_tools.scanning.boundaries import RULE
 from data_tools.scanning.dead_hands import FROZEN_FRAMES, FROZEN_SECONDS
-from handprior_viz.balance_table import percent
+from handprior_viz.balancing.table import percent
 
 _COMPARE = "Compare datasets by it: fitted hands leave every published table often, most by a few degrees."
 

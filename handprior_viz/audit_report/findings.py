@@ -11,7 +11,7 @@ import polars as pl
 
 from data_tools.scanning.data_folder import Rejected
 from handprior_viz.audit_report.dataset_rows import DatasetRow
-from handprior_viz.balance_table import percent, short_count
+from handprior_viz.balancing.table import percent, short_count
 
 SHOWN = 3
 

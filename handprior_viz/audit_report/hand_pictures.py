@@ -11,8 +11,8 @@ from jaxtyping import Float
 from PIL import Image
 
 from data_tools.hand_model import HandModel
+from handprior_viz.pictures.stage import Stage
 from handprior_viz.render import Renderer, default_renderer, render_hands
-from handprior_viz.stage import Stage
 
 SIZE = (272, 170)
 """Pixels; shown at two thirds of it, so that it stays sharp on dense screens."""

@@ -28,7 +28,7 @@ from handprior_viz.audit_report.distance_map import SHADES
 from handprior_viz.audit_report.findings import doubled_frames, findings, unusual_limit
 from handprior_viz.audit_report.joint_histograms import HistogramSheet
 from handprior_viz.audit_report.summary import files_set_aside
-from handprior_viz.balance_table import percent, short_count
+from handprior_viz.balancing.table import percent, short_count
 from handprior_viz.render import SYNTHETIC
 
 FILES_SHOWN = 200

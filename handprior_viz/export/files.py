@@ -27,9 +27,9 @@ from data_tools.hand_model import HandModel
 from data_tools.pose_layout import HAND_DIM, HANDS_DIM, POSE_DIM, hands_of
 from handprior_viz.export import pictures
 from handprior_viz.export.pictures import Progress
+from handprior_viz.pictures.stage import View
 from handprior_viz.pose_files import poses_json, poses_npz
 from handprior_viz.render import Renderer, caption_of, default_renderer
-from handprior_viz.stage import View
 from training.prior import Prior
 from training.run_folder import write_atomically
 

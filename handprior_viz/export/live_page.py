@@ -30,7 +30,7 @@ from handprior_viz.export.decoders import Step, decoder_steps
 from handprior_viz.export.rig import PARENTS, HandRig
 from handprior_viz.hand_view import HandView
 from handprior_viz.live_markup import PANEL_CSS
-from handprior_viz.occlusion import Occlusion
+from handprior_viz.pictures.occlusion import Occlusion
 from handprior_viz.slider_rack import Slider, SliderRack
 from handprior_viz.style import DARK, TOKENS
 from training.latent_axes import name_axes

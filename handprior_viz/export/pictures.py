@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from handprior_viz.pictures.stage import View
 from handprior_viz.render import Renderer, contact_sheet, render_hands
-from handprior_viz.stage import View
 
 STILL_SIZE = (1200, 900)
 GIF_SIZE, MP4_SIZE = (480, 360), (960, 720)

@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from handprior_viz.export.gltf import FACES, GLB, VERTICES
 from handprior_viz.export.rig import JOINTS, PARENTS, HandRig
-from handprior_viz.lighting import LOOK
+from handprior_viz.pictures.lighting import LOOK
 
 TOLERANCE = 5e-5
 """Metres by which a vertex may miss its corrective."""

@@ -15,7 +15,7 @@ from data_tools import audit, scan
 from data_tools.dataset_audit import Audit
 from handprior_viz import audit_panel
 from handprior_viz.audit_panel import AuditPanel
-from handprior_viz.audit_view import TABS
+from handprior_viz.auditing.view import TABS
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from data_tools import PoseStore
 from data_tools.mix import Mix
 from data_tools.selection import Selection
 from handprior_viz import BalancePanel, balance_panel
-from handprior_viz.mix_writing import write_mix
+from handprior_viz.balancing.writing import write_mix
 
 
 @pytest.fixture

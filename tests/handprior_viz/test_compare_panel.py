@@ -17,15 +17,15 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from data_tools.pose_layout import hands_of
 from data_tools.store import PoseStore
-from handprior_viz.compare_energy import energy_span, energy_table, raw_energies
 from handprior_viz.compare_panel import ComparePanel
-from handprior_viz.compare_samples import IN_A_ROW, sample_rows
-from handprior_viz.compare_scores import QUICK
-from handprior_viz.compare_tables import card_table, score_tables
-from handprior_viz.compare_walk import STEPS, axis_walk, pose_walk, two_poses
-from handprior_viz.compared_runs import ComparedRun, LoadedPriors, compared_runs, first_choice
+from handprior_viz.comparing.energy import energy_span, energy_table, raw_energies
+from handprior_viz.comparing.runs import ComparedRun, LoadedPriors, compared_runs, first_choice
+from handprior_viz.comparing.samples import IN_A_ROW, sample_rows
+from handprior_viz.comparing.scores import QUICK
+from handprior_viz.comparing.tables import card_table, score_tables
+from handprior_viz.comparing.walk import STEPS, axis_walk, pose_walk, two_poses
 from handprior_viz.explorer.backdrop import Backdrop
-from handprior_viz.learning_curves import RunLook
+from handprior_viz.trainings.learning_curves import RunLook
 from training import load_prior
 from training.latent_axes import name_axes
 from training.prior import Prior
@@ -58,7 +58,7 @@ def priors(runs) -> list[tuple[ComparedRun, Prior]]:
 
 @pytest.fixture
 def panel(folder: Path, store: PoseStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ComparePanel]:
-    monkeypatch.setattr("handprior_viz.compare_scores.DEPTHS", {"quick look": FEW})
+    monkeypatch.setattr("handprior_viz.comparing.scores.DEPTHS", {"quick look": FEW})
     made = ComparePanel(folder, store)
     yield made
     made.close()
@@ -347,7 +347,7 @@ def test_scoring_can_be_cancelled(panel: ComparePanel, monkeypatch: pytest.Monke
         progress(1, 2, str(runs[1]))
         raise AssertionError("the second run is never scored")
 
-    monkeypatch.setattr("handprior_viz.compare_scores.compare", scoring)
+    monkeypatch.setattr("handprior_viz.comparing.scores.compare", scoring)
     panel.score()
     assert begun.wait(20)
     assert "1 of 2" in panel._scores._progress.markup

@@ -15,7 +15,7 @@ from PIL import ImageDraw
 from data_tools.hand_model import HandModel
 from data_tools.open_hand import named_poses
 from data_tools.pose_layout import mirror_hand
-from handprior_viz import opengl
+from handprior_viz.pictures import opengl
 from handprior_viz.render import RASTERISER, Renderer, contact_sheet, render_hands
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +72,7 @@ def test_without_opengl_the_rasteriser_draws(
     model: HandModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(opengl, "probe", lambda platform: "no such library")
-    with caplog.at_level(logging.INFO, logger="handprior_viz.opengl"):
+    with caplog.at_level(logging.INFO, logger="handprior_viz.pictures.opengl"):
         renderer = Renderer(model)
     assert renderer.backend == RASTERISER
     assert "OpenGL through OSMesa does not work here: no such library" in caplog.text

@@ -15,8 +15,8 @@ import torch
 
 from data_tools.pose_layout import hands_of
 from handprior_viz import TrainingPanel, jobs, run_samples
-from handprior_viz.device_list import Device
-from handprior_viz.run_values import read_values, run_values
+from handprior_viz.trainings.device_list import Device
+from handprior_viz.trainings.values import read_values, run_values
 from training import load_prior
 from training.config import resolve
 from training.run_folder import RunFolder

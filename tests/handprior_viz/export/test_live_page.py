@@ -18,7 +18,7 @@ from data_tools.pose_layout import hands_of
 from data_tools.store import PoseStore
 from handprior_viz.export import save
 from handprior_viz.hand_view import HandView
-from handprior_viz.occlusion import Occlusion
+from handprior_viz.pictures.occlusion import Occlusion
 from tests.handprior_viz.export.made_up_motion import motion
 from tests.jupyter_browser import chromium, open_browser
 from training import load_prior

@@ -1,0 +1,290 @@
+"""A plan in a table: what each dataset has, what of it can be used, what the mix takes, and why (pure functions)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from data_tools.catalog import Catalog
+from data_tools.mix import Mix, MixPlan
+from data_tools.mixing.apportion import largest_remainder
+from handprior_viz import style
+from handprior_viz.balancing.edits import LEFT_OUT, tier_of
+
+
+@dataclass(frozen=True)
+class BalanceRow:
+    """One dataset of a plan; all counts are frames.
+
+    Attributes:
+        live: Part of its hands that are live, 0 to 1, both sides taken together.
+        cap: Most frames that the mix takes from it; None for no limit.
+    """
+
+    dataset: str
+    tier: str
+    available: int
+    usable: int
+    given: int
+    live: float
+    why: str
+    cap: int | None = None
+
+
+def rebalance(shares: Sequence[int], moved: int, value: float) -> tuple[int, ...]:
+    """Set one share and rescale the others in proportion, so that all still add to 100.
+
+    Args:
+        shares: Whole per cent, summing to 100.
+        moved: Which share is set.
+        value: Its new value; rounded, and kept between 0 and 100.
+
+    Returns:
+        Whole per cent that sum to exactly 100; where the others are all 0 they share the rest equally.
+
+    Raises:
+        ValueError: No such share, or nothing to rescale.
+    """
+    if not 0 <= moved < len(shares):
+        raise ValueError(f"there are {len(shares)} shares, so moved must be 0 to {len(shares) - 1}, got {moved}")
+    others = [share for k, share in enumerate(shares) if k != moved]
+    if not others:
+        raise ValueError("a single share is always 100 %: there is nothing to rescale")
+    set_to = min(max(round(value), 0), 100)
+    weights = others if sum(others) > 0 else [1] * len(others)
+    rescaled = largest_remainder(100 - set_to, np.array(weights, np.float64)).tolist()
+    return (*rescaled[:moved], set_to, *rescaled[moved:])
+
+
+def live_share(catalog: Catalog) -> dict[str, float]:
+    """Part of each dataset's hands that are live, left and right taken together, 0 to 1."""
+    table = catalog.datasets()
+    return {
+        name: (left + right) / max(2 * frames, 1)
+        for name, left, right, frames in table.select("dataset", "live_left", "live_right", "frames").iter_rows()
+    }
+
+
+def balance_rows(plan: MixPlan, live: Mapping[str, float]) -> list[BalanceRow]:
+    """A plan's datasets in the order in which they are always shown: by tier, then by size."""
+    order = [*plan.mix.shares, *dict.fromkeys(plan.tiers)]
+    given = plan.given.sum(axis=1).tolist()
+    rows = [
+        BalanceRow(
+            name, tier, int(available), int(usable), int(count), live.get(name, 0.0), why, plan.mix.limits(name)[1]
+        )
+        for name, tier, available, usable, count, why in zip(
+            plan.datasets, plan.tiers, plan.available, plan.usable, given, plan.why, strict=True
+        )
+    ]
+    return sorted(rows, key=lambda row: (order.index(row.tier), -row.available, row.dataset))
+
+
+def sentence(plan: MixPlan, catalog: Catalog) -> str:
+    """The panel's first line: what the mix comes to, and what was left out of it."""
+    totals = plan.totals
+    giving = int((plan.given.sum(axis=1) > 0).sum())
+    splits = ", ".join(f"{name} {count:,}" for name, count in totals["splits"].items())
+    dead = int(plan.available.sum() - plan.usable.sum())
+    out = f" · {dead:,} of {plan.available.sum():,} frames left out: dead or invalid hands" if dead else ""
+    aside = f" · {len(catalog.rejected)} unreadable files set aside" if catalog.rejected else ""
+    synthetic = " · synthetic data" if catalog.synthetic else ""
+    return (
+        f'<p class="hp-sentence">Balance: {totals["given"]:,} frames from {giving} of {len(plan.datasets)} datasets '
+        f"<small>{escape(splits)}{out}{aside}{synthetic}</small></p>"
+    )
+
+
+def warnings(plan: MixPlan) -> str:
+    """What to know before this mix is written, in words, one line each: what is missing, and what is out of balance."""
+    lines = [*plan.shortfalls, *plan.warnings, *_one_sided(plan), *_repeated(plan), *_barren(plan)]
+    return "".join(f'<p class="hp-warning">{escape(line)}</p>' for line in lines)
+
+
+def _one_sided(plan: MixPlan) -> Iterator[str]:
+    """Datasets that give more than half of their tier."""
+    given = plan.given.sum(axis=1)
+    tiers = np.array(plan.tiers)
+    for tier in plan.mix.shares:
+        mine = np.flatnonzero((tiers == tier) & (plan.usable > 0))
+        total = int(given[mine].sum())
+        if len(mine) < 2 or not total:
+            continue
+        top = mine[given[mine].argmax()]
+        if 2 * given[top] > total:
+            yield (
+                f"{plan.datasets[top]} gives {percent(given[top] / total)} of the {tier} tier: set a most for it, or "
+                "let datasets give in proportion to the square root, or the same from each"
+            )
+
+
+def _repeated(plan: MixPlan) -> Iterator[str]:
+    """Datasets of which a split takes some frame more than once."""
+    over = (plan.given > plan.capacity).any(axis=1)
+    times = [
+        f"{plan.datasets[row]} {(plan.given[row] / np.maximum(plan.capacity[row], 1)).max():.1f} times"
+        for row in np.flatnonzero(over)
+    ]
+    if times:
+        yield f"frames are repeated: {_some(times)}; ask for fewer frames, or let a short tier stay short"
+
+
+def _barren(plan: MixPlan) -> Iterator[str]:
+    """Datasets of the mix's tiers that hold no usable frame at all."""
+    names = [
+        name
+        for name, tier, usable, available in zip(plan.datasets, plan.tiers, plan.usable, plan.available, strict=True)
+        if tier in plan.mix.shares and not usable and available
+    ]
+    if names:
+        yield f"no usable frame, dead hands throughout: {_some(names)}; they give nothing, whatever their tier"
+
+
+def _some(words: Sequence[str], most: int = 4) -> str:
+    rest = len(words) - most
+    return ", ".join(words[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def balance_table(plan: MixPlan, rows: Sequence[BalanceRow], edition: int = 0) -> str:
+    """The table: one line per dataset, grouped by tier.
+
+    Events: ``tier`` (target: the dataset, value: a tier or "left out"), ``cap`` (value: frames as text).
+
+    Args:
+        plan: What each dataset gives.
+        rows: From :func:`balance_rows`.
+        edition: Another number where menus and fields are to show the plan's mix whatever a person chose before.
+    """
+    largest = max((row.available for row in rows), default=1)
+    totals = plan.totals
+    parts = [_HEADER]
+    tier = None
+    for row in rows:
+        if row.tier != tier:
+            tier = row.tier
+            parts.append(_tier_line(tier, [other for other in rows if other.tier == tier], totals))
+        parts.append(_line(row, plan.mix, largest))
+    head = f'<div class="hp-balance" role="table" aria-label="Frames by dataset" data-key="{edition}">'
+    return f"{head}{''.join(parts)}</div>"
+
+
+_HEADER = (
+    '<div class="hp-line hp-balance-line hp-head" role="row"><span role="columnheader">dataset</span>'
+    '<span role="columnheader" title="which tier it stands in">tier</span>'
+    '<span role="columnheader" title="Lengths grow with the square root of the number of frames">'
+    '<i class="hp-key hp-available"></i>available <i class="hp-key hp-usable"></i>usable '
+    '<i class="hp-key hp-given"></i>given</span>'
+    '<span role="columnheader" class="hp-number" title="frames on disk">available</span>'
+    '<span role="columnheader" class="hp-number" title="frames whose hands can be used">usable</span>'
+    '<span role="columnheader" class="hp-number" title="frames that this mix takes">given</span>'
+    '<span role="columnheader" class="hp-number" title="given, of the usable frames">rate</span>'
+    '<span role="columnheader" class="hp-number" title="hands that move and are valid, of all hands">live hands</span>'
+    '<span role="columnheader" title="most frames that this mix takes from it, as 20000, 20k or 1.5M; empty for no '
+    'limit">at most</span>'
+    '<span role="columnheader">why</span></div>'
+)
+
+
+def _tier_line(tier: str, rows: Sequence[BalanceRow], totals: Mapping[str, Any]) -> str:
+    given = sum(row.given for row in rows)
+    asked = totals["asked_tiers"].get(tier)
+    of = f" of {asked:,} asked" if asked is not None and asked != given else ""
+    return (
+        f'<div class="hp-tier" role="row" data-key="tier {escape(tier)}"><i style="background:{_colour(tier)}"></i>'
+        f"<b>{escape(tier)}</b> <span data-flash>{given:,} frames{of}</span> from {len(rows)} datasets</div>"
+    )
+
+
+def _line(row: BalanceRow, mix: Mix, largest: int) -> str:
+    def width(frames: int) -> str:
+        return f"{100 * (frames / max(largest, 1)) ** 0.5:.2f}%"
+
+    quiet = " hp-muted" if row.why == "as asked" else ""
+    name = escape(row.dataset)
+    return (
+        f'<div class="hp-line hp-balance-line" role="row" data-key="{name}" style="--hp-tier:{_colour(row.tier)}">'
+        f'<span role="cell" title="{name}">{name}</span><span role="cell">{_tier_menu(row, mix)}</span>'
+        f'<span role="cell" class="hp-bar" title="{row.available:,} frames available, {row.usable:,} usable, '
+        f'{row.given:,} given"><i class="hp-available" style="width:{width(row.available)}"></i>'
+        f'<i class="hp-usable" style="width:{width(row.usable)}"></i>'
+        f'<i class="hp-given" style="width:{width(min(row.given, row.available))}"></i></span>'
+        f"{_count(row.available)}{_count(row.usable)}"
+        f'<span role="cell" class="hp-number" data-flash>{row.given:,}</span>'
+        f'<span role="cell" class="hp-number">{percent(row.given / max(row.usable, 1))}</span>'
+        f'<span role="cell" class="hp-number{" hp-low" if row.live < 0.05 else ""}">{percent(row.live)}</span>'
+        f'<span role="cell">{_cap_field(row)}</span>'
+        f'<span role="cell" class="hp-why{quiet}" title="{escape(row.why)}">{escape(row.why)}</span></div>'
+    )
+
+
+def _tier_menu(row: BalanceRow, mix: Mix) -> str:
+    stands = tier_of(mix, row.dataset)
+    options = "".join(
+        f"<option{' selected' if tier == stands else ''}>{escape(tier)}</option>" for tier in (*mix.shares, LEFT_OUT)
+    )
+    name = escape(row.dataset)
+    return (
+        f'<select data-event="tier" data-target="{name}" aria-label="Tier of {name}" '
+        f'title="Which tier {name} stands in, or leave it out">{options}</select>'
+    )
+
+
+def _cap_field(row: BalanceRow) -> str:
+    name, value = escape(row.dataset), "" if row.cap is None else f"{row.cap:,}"
+    return (
+        f'<input type="text" inputmode="numeric" data-event="cap" data-target="{name}" value="{value}" '
+        f'placeholder="no limit" aria-label="Most frames from {name}" title="Most frames from {name}, as 20000, 20k or '
+        '1.5M; empty for no limit">'
+    )
+
+
+def flag_buttons(counts: Mapping[str, int], out: Sequence[str]) -> str:
+    """Which flagged sequences the mix leaves out, to be clicked on and off.
+
+    Event: ``flag`` (target: the flag).
+
+    Args:
+        counts: Sequences with each flag, in the data.
+        out: Flags that keep sequences out.
+    """
+    flags = [*counts, *(flag for flag in out if flag not in counts)]
+    if not flags:
+        return ""
+    buttons = "".join(
+        f'<button class="hp-balance-flag" role="checkbox" aria-checked="{str(flag in out).lower()}" data-event="flag" '
+        f'data-target="{escape(flag)}" title="{counts.get(flag, 0):,} sequences; click to leave them out, or '
+        f'to let them in again">{escape(flag)} <b>{short_count(counts.get(flag, 0))}</b></button>'
+        for flag in flags
+    )
+    return f'<div class="hp-balance-flags"><span class="hp-muted">leave out sequences flagged</span>{buttons}</div>'
+
+
+def _count(frames: int) -> str:
+    return f'<span role="cell" class="hp-number hp-muted" title="{frames:,} frames">{short_count(frames)}</span>'
+
+
+def _colour(tier: str) -> str:
+    return style.TIER_COLOURS.get(tier, style.TOKENS.muted)
+
+
+def short_count(count: int) -> str:
+    """A count in at most six characters, exact while it fits: ``5.04M``, ``225k``, ``31,200``."""
+    if count >= 1_000_000:
+        digits = 2 if count < 10_000_000 else 1
+        return f"{count / 1_000_000:.{digits}f}M"
+    return f"{count / 1_000:.0f}k" if count >= 100_000 else f"{count:,}"
+
+
+def percent(share: float) -> str:
+    """A share in per cent, one decimal below ten: ``5.1 %``, ``92 %``; a little is never nothing nor most all."""
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
+    if share == 0:
+        return "0 %"
+    if 0.995 <= share < 1:
+        return "> 99.9 %" if share > 0.9995 else f"{100 * share:.1f} %"
+    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"

@@ -1,0 +1,1 @@
+"""What the compare panel is made of: scores, samples, walks and energies of several runs."""

@@ -1,0 +1,1 @@
+"""What stills are drawn with: the stage, light, soft shadows, smooth skin, OpenGL, and a rasteriser without it."""

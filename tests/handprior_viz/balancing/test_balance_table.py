@@ -1,0 +1,162 @@
+"""Shares that always add to 100, and a table that says what the plan says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_tools import plan
+from data_tools.mix import Mix
+from handprior_viz.balancing.table import (
+    balance_rows,
+    balance_table,
+    flag_buttons,
+    live_share,
+    percent,
+    rebalance,
+    sentence,
+    short_count,
+    warnings,
+)
+
+
+@st.composite
+def whole_shares(draw) -> tuple[int, ...]:
+    cuts = sorted(draw(st.lists(st.integers(0, 100), min_size=1, max_size=4)))
+    return tuple(b - a for a, b in zip([0, *cuts], [*cuts, 100], strict=True))
+
+
+@given(whole_shares(), st.data(), st.floats(-50, 150))
+def test_shares_always_add_to_exactly_100(shares: tuple[int, ...], data: st.DataObject, value: float) -> None:
+    moved = data.draw(st.integers(0, len(shares) - 1))
+    found = rebalance(shares, moved, value)
+    assert sum(found) == 100
+    assert all(isinstance(share, int) and share >= 0 for share in found)
+    assert found[moved] == min(max(round(value), 0), 100)
+
+
+@given(whole_shares(), st.data(), st.integers(0, 100))
+def test_the_others_keep_their_proportion(shares: tuple[int, ...], data: st.DataObject, value: int) -> None:
+    moved = data.draw(st.integers(0, len(shares) - 1))
+    rest = 100 - shares[moved]
+    if rest == 0:
+        return
+    found = rebalance(shares, moved, value)
+    for k, share in enumerate(shares):
+        if k != moved:
+            assert abs(found[k] - share * (100 - value) / rest) < 1
+
+
+def test_from_nothing_the_others_share_equally() -> None:
+    assert rebalance((100, 0, 0), 0, 40) == (40, 30, 30)
+
+
+def test_staying_changes_nothing() -> None:
+    assert rebalance((60, 25, 15), 1, 25) == (60, 25, 15)
+
+
+@pytest.mark.parametrize(("shares", "moved", "message"), [((60, 40), 2, "0 to 1"), ((100,), 0, "nothing to rescale")])
+def test_impossible_moves_are_refused(shares: tuple[int, ...], moved: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rebalance(shares, moved, 50)
+
+
+def test_rows_stand_by_tier_then_by_size(catalog) -> None:
+    rows = balance_rows(plan(catalog, replace(Mix.default(), total=1_000)), live_share(catalog))
+    keys = [(("high", "medium", "low").index(row.tier), -row.available) for row in rows]
+    assert keys == sorted(keys)
+    assert len(rows) == len(catalog.datasets())
+
+
+def test_the_table_shows_what_the_plan_gives(catalog) -> None:
+    planned = plan(catalog, replace(Mix.default(), total=1_000))
+    markup = balance_table(planned, balance_rows(planned, live_share(catalog)))
+    given_cells = [int(cell.replace(",", "")) for cell in re.findall(r'class="hp-number" data-flash>([\d,]+)<', markup)]
+    assert sum(given_cells) == planned.totals["given"] == 1_000
+    assert markup.count('role="row" data-key="tier') == 3
+
+
+def test_live_hands_are_those_that_the_scan_found(catalog) -> None:
+    shares = live_share(catalog)
+    assert shares["GRAB"] > 0.9
+    assert shares["HDM05"] < 0.5
+    assert all(0 <= share <= 1 for share in shares.values())
+
+
+def test_unknown_datasets_and_shortfalls_are_said(catalog) -> None:
+    mix = Mix.default()
+    fewer = {**mix.tiers, "high": tuple(name for name in mix.tiers["high"] if name != "GRAB")}
+    planned = plan(catalog, replace(mix, total=10**6, tiers=fewer))
+    said = warnings(planned)
+    assert "GRAB stands in no tier of the mix: taken as low" in said
+    assert "high: asked 600,000" in said
+
+
+def test_what_is_out_of_balance_is_said(catalog) -> None:
+    mix = replace(Mix.default(), total=1_000)
+    sizes = {"GRAB": 40, "arctic": 10}
+    caps = {name: sizes.get(name, 0) for name in catalog.datasets()["dataset"]}
+    one_sided = plan(catalog, replace(mix, caps=caps))
+    assert "GRAB gives 80 % of the high tier" in warnings(one_sided)
+    assert "GRAB gives" not in warnings(plan(catalog, mix))
+
+
+def test_repeated_frames_and_dead_datasets_are_said(catalog) -> None:
+    said = warnings(plan(catalog, replace(Mix.default(), total=100_000, shortfall="repeat")))
+    assert "frames are repeated: " in said
+    dead = [name for name, usable in catalog.datasets().select("dataset", "usable_frames").iter_rows() if not usable]
+    assert dead
+    assert f"no usable frame, dead hands throughout: {dead[0]}" in said
+    assert "frames are repeated" not in warnings(plan(catalog, replace(Mix.default(), total=1_000)))
+
+
+def test_menus_show_where_each_dataset_stands(catalog) -> None:
+    planned = plan(catalog, replace(Mix.default(), total=1_000, caps={"GRAB": 0, "arctic": 20_000}))
+    markup = balance_table(planned, balance_rows(planned, live_share(catalog)))
+    chosen = dict(re.findall(r'aria-label="Tier of ([^"]+)"[^>]*>.*?<option selected>([^<]+)<', markup))
+    assert (chosen["GRAB"], chosen["arctic"], chosen["CMU"]) == ("left out", "high", "low")
+    assert 'data-target="arctic" value="20,000"' in markup
+
+
+def test_flags_that_are_left_out_are_marked() -> None:
+    markup = flag_buttons({"jitter": 3, "NaN frames": 1}, ["jitter", "dead hands"])
+    checked = dict(re.findall(r'aria-checked="(\w+)" data-event="flag" data-target="([^"]+)"', markup))
+    assert markup.count('aria-checked="true"') == 2  # one that the data do not have, but the mix names, is shown too
+    assert checked["false"] == "NaN frames"
+    assert flag_buttons({}, []) == ""
+
+
+def test_the_first_line_says_what_was_left_out_and_that_data_are_synthetic(catalog) -> None:
+    said = sentence(plan(catalog, replace(Mix.default(), total=1_000)), catalog)
+    assert "1,000 frames from" in said
+    assert "left out: dead or invalid hands" in said
+    assert "synthetic" in said
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0"), (940, "940"), (5_510, "5,510"), (31_200, "31,200"), (224_830, "225k"), (5_040_000, "5.04M")],
+)
+def test_counts_are_short(count: int, words: str) -> None:
+    assert short_count(count) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0, "0 %"),
+        (0.0001, "< 0.1 %"),
+        (0.051, "5.1 %"),
+        (0.0999, "10 %"),
+        (0.92, "92 %"),
+        (0.997, "99.7 %"),
+        (0.99999, "> 99.9 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_per_cent(share: float, words: str) -> None:
+    assert percent(share) == words
