@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from data_tools.pose_layout import hands_of
-from handprior_viz import TrainingPanel, jobs, run_samples
+from handprior_viz import TrainingPanel, jobs
+from handprior_viz.trainings import samples as run_samples
 from handprior_viz.trainings.device_list import Device
 from handprior_viz.trainings.values import read_values, run_values
 from training import load_prior
