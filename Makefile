@@ -43,7 +43,7 @@ lab: $(VENV)/.installed $(VENV)/.system-graphics
 	@$(BIN)/handprior lab
 
 test: $(VENV)/.installed-test $(VENV)/.system-graphics $(VENV)/.system-browser
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-test
 	@$(BIN)/ruff check .

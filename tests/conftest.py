@@ -71,3 +71,18 @@ def demo_run(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     from training import train
 
     return train("gaussian", demo_store, out=tmp_path_factory.mktemp("runs")).path
+
+
+WAITING = (
+    "test_browser_",
+    "test_notebooks",
+    "test_cell_run_again",
+    "test_hand_view_jupyter",
+    "test_hand_view_elsewhere",
+)
+"""Files whose tests wait for kernels and browsers more than they compute."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: not item.path.name.startswith(WAITING))
