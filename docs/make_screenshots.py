@@ -25,7 +25,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.g
 
 from tests.jupyter_browser import Notebook, chromium, jupyter_lab, open_browser  # noqa: E402
 
-WIDTH, HEIGHT = 1440, 1250
+WIDTH, HEIGHT = 1440, 2600  # higher than any panel: what lies outside the window would show its frame
 PATIENCE = 300_000
 """Milliseconds that a step may take."""
 
@@ -100,6 +100,7 @@ def compare_panel(folder: Path, out: Path) -> None:
             """() => [...document.querySelectorAll('.hp-panel')].some(
                  panel => panel.innerText.includes('real: held-out poses'))"""
         )
+        panel.locator("input[type=text]").last.fill("walkthrough/runs/comparison.html")
         photograph(notebook, "Compare", out / "gallery_compare.png")
 
 
