@@ -81,7 +81,7 @@ function render({ model, el }) {
       picture.drawHand(picture.layer(k), sides);
     });
     sidePlaces(stage, sides, camera, w, h).forEach(([x, y], k) => {
-      root.style.setProperty(`--${"lr"[k]}`, `translate(${x}px, ${y}px) translate(-50%, 3px)`);
+      root.style.setProperty(`--${"lr"[k]}`, `translate(${x}px, ${Math.min(y + 3, h - 11)}px) translateX(-50%)`); // never cut
     });
     root.dataset.frameCount = ++frames;
   }

@@ -22,7 +22,7 @@ from handprior_viz.trainings.samples import drawn_hands
 from training.prior import Prior
 
 IN_A_ROW = 6
-CELL = (82, 96)
+CELL = (82, 112)
 """Pixels of one pose: narrow enough that a row stays a row."""
 
 

@@ -19,10 +19,11 @@ from handprior_viz.explorer.backdrop import held_out_split
 from handprior_viz.explorer.walk import slerp_joints
 from handprior_viz.grid_box import GridBox
 from handprior_viz.live_markup import LiveMarkup
-from handprior_viz.pacing import Every, LatestWins
+from handprior_viz.pacing import LatestWins
 from handprior_viz.panel import button, column, row
 from handprior_viz.slider_rack import Slider, SliderRack
 from handprior_viz.style import TOKENS
+from handprior_viz.walk_player import Player
 from training.latent_axes import LatentAxis
 from training.prior import Prior
 
@@ -33,8 +34,6 @@ REACH = 2.0
 """Standard deviations that an axis is walked to either side: 95 % of what the prior draws lies within."""
 
 LEADING = 6
-PICTURES_PER_SECOND = 20
-SECONDS = 3.0
 BETWEEN, _NO_AXIS = "between two real poses", -1
 CELL = (170, 150)
 
@@ -92,7 +91,7 @@ class WalkSection:
     ) -> None:
         self._store, self._priors = store, priors
         self._asked = _Asked((), 0, 0)
-        self._player: Every | None = None
+        self._player = Player(self._play_on, self._show_playing)
         self._place = 0.5
         self.walk: Walk | None = None
         self._build(model)
@@ -120,24 +119,22 @@ class WalkSection:
 
     def play(self) -> None:
         """Walk back and forth until it is pressed again."""
-        if self._player is not None:
+        if self._player.playing:
             self.pause()
-            return
-        self._play.description, phase = "Pause", [2 * self._place]
-
-        def on() -> None:
-            phase[0] = (phase[0] + 2 / SECONDS / PICTURES_PER_SECOND) % 2
-            self.go(1 - abs(1 - phase[0]))
-            self._show_place()
-
-        self._player = Every(1 / PICTURES_PER_SECOND, on, name="compare-play")
+        else:
+            self._player.play(self._place)
 
     def pause(self) -> None:
         """Stay where the walk is."""
-        player, self._player = self._player, None
-        if player is not None:
-            player.close()
-            self._play.description = "Play"
+        self._player.close()
+
+    def _play_on(self, place: float) -> bool:
+        self.go(place)
+        self._show_place()
+        return True
+
+    def _show_playing(self, playing: bool) -> None:
+        self._play.description = "Pause" if playing else "Play"
 
     def settle(self, timeout: float) -> bool:
         """Wait until what was asked for is shown."""
@@ -145,8 +142,7 @@ class WalkSection:
 
     def close(self) -> None:
         """End the threads and free the hands."""
-        if self._player is not None:
-            self._player.close()
+        self._player.close()
         self._preparing.close()
         self._hands.close()
 

@@ -17,7 +17,6 @@ from handprior_viz.explorer.explored import Explored
 from handprior_viz.explorer.joint_sliders import JointSliders, turned
 from handprior_viz.explorer.look_bar import LookBar
 from handprior_viz.explorer.neighbours import Neighbours
-from handprior_viz.explorer.player import Player
 from handprior_viz.explorer.prior_view import PriorView, SeenLine
 from handprior_viz.explorer.shortcuts import Shortcuts
 from handprior_viz.explorer.shown import NotFoundYet, Shown
@@ -30,6 +29,7 @@ from handprior_viz.export.menu import ExportMenu
 from handprior_viz.hand_view import HandView
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.panel import Panel, column, row
+from handprior_viz.walk_player import Player
 from training.prior import Prior
 
 

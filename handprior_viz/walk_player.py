@@ -34,7 +34,7 @@ class Player:
         with self._lock:  # the first call waits until its pace is known
             if self._pace is None:
                 began = time.monotonic() - WALK_SECONDS * start
-                self._pace = Every(1 / PICTURES_PER_SECOND, lambda: self._on(began), name="explorer-play")
+                self._pace = Every(1 / PICTURES_PER_SECOND, lambda: self._on(began), name="walk-play")
         self._on_playing(True)
 
     def close(self) -> None:
