@@ -15,7 +15,7 @@ from handprior_viz.comparing.samples import SampleSection
 from handprior_viz.comparing.scores import ScoreSection
 from handprior_viz.comparing.walk import WalkSection
 from handprior_viz.live_markup import LiveMarkup
-from handprior_viz.panel import Panel
+from handprior_viz.panel import Panel, short_path
 from training.score_table import ScoreTable
 
 
@@ -144,5 +144,5 @@ def _sentence(many: int, store: PoseStore) -> str:
     runs = f"{many} runs" if many != 1 else "one run"
     return (
         f'<p class="hp-sentence">Compare {runs} on held-out poses '
-        f"<small>{escape(str(store.path))}{synthetic}</small></p>"
+        f"<small>{escape(short_path(store.path))}{synthetic}</small></p>"
     )

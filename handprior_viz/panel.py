@@ -11,6 +11,7 @@ import html
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import ipywidgets as W
@@ -134,6 +135,12 @@ def set_enabled(widget: Any, enabled: bool, title: str, why_not: str) -> None:
         widget.disabled = not enabled
     if widget.tooltip != tooltip:
         widget.tooltip = tooltip
+
+
+def short_path(path: Path | str) -> str:
+    """A path as a person would type it here: relative where it lies below the working folder."""
+    path = Path(path)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _family(widget: W.Widget) -> list[W.Widget]:

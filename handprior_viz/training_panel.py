@@ -14,7 +14,7 @@ from data_tools.store import PoseStore
 from handprior_viz import jobs
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.pacing import Every, LatestWins
-from handprior_viz.panel import Panel, column, row
+from handprior_viz.panel import Panel, column, row, short_path
 from handprior_viz.trainings.device_list import device_list
 from handprior_viz.trainings.form import TrainingForm, WantedTraining
 from handprior_viz.trainings.learning_curves import learning_curves
@@ -282,7 +282,8 @@ class _Ending:
 def _sentence(store: PoseStore, runs: Path) -> str:
     train, val = (len(store.split(name)) for name in ("train", "val"))
     synthetic = " · synthetic" if store.synthetic else ""
-    about = f"{store.path}: {store.active.sum()} moving columns of {store.dim}, {val:,} frames held out{synthetic}"
+    columns = f"{store.active.sum()} moving columns of {store.dim}"
+    about = f"{short_path(store.path)}: {columns}, {val:,} frames held out{synthetic}"
     return (
         f'<p class="hp-sentence">Train priors on {train:,} frames '
         f"<small>{escape(about)} · runs in {escape(str(runs))}</small></p>"

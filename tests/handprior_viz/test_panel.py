@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import ipywidgets as W
@@ -11,7 +12,7 @@ import pytest
 from handprior_viz import panel as panel_module
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.pacing import Every
-from handprior_viz.panel import Panel, button, column, row, set_enabled
+from handprior_viz.panel import Panel, button, column, row, set_enabled, short_path
 from handprior_viz.slider_rack import Slider, SliderRack
 
 
@@ -132,3 +133,9 @@ def test_markup_passes_on_what_people_press() -> None:
     markup._hear(markup, "nonsense", [])
     assert heard == [("stop", "run-1", "")]
     markup.close()
+
+
+def test_a_path_below_the_working_folder_is_shown_from_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert short_path(tmp_path / "tour" / "store") == str(Path("tour", "store"))
+    assert short_path(tmp_path.parent / "elsewhere") == str(tmp_path.parent / "elsewhere")
