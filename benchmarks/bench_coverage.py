@@ -19,7 +19,7 @@ import numpy as np
 
 from data_tools import demo_corpus, scan
 from data_tools.catalog import Catalog
-from data_tools.leak_report import nearest_distances
+from data_tools.leaks.nearest_distances import nearest_distances
 from data_tools.mixing.drawing import spread
 from data_tools.pose_layout import HANDS_COLUMNS
 from data_tools.readers import reader_for

@@ -29,17 +29,21 @@ from data_tools.auditing.definitions import DEFINITIONS
 from data_tools.auditing.duplicates import find_duplicates
 from data_tools.auditing.gathering import Gathered
 from data_tools.auditing.hand_examples import example_table
+from data_tools.auditing.point_file import PointFile
 from data_tools.auditing.sequence_sums import SUMS, measures
 from data_tools.catalog import Catalog, Progress
 from data_tools.remote import root_folder
 from data_tools.scanning.data_folder import Rejected
 from data_tools.scanning.dead_hands import SIDES
 from data_tools.scanning.scan_cache import ScanCache, default_cache
-from data_tools.whole_folder import whole_folder
+from data_tools.whole_folder import holds, whole_folder
 
-__all__ = ["ABOUT_FILE", "Audit", "audit"]
+__all__ = ["ABOUT_FILE", "Audit", "audit", "is_audit"]
 
 ABOUT_FILE = "audit.json"
+_HASHED_ROWS = 4_096
+_TABLES = ("datasets", "sequences", "joints", "histograms", "distances", "joint_distances", "duplicates",
+           "conventions", "examples")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +108,9 @@ class Audit:
             "root": self.root,
             "synthetic": self.synthetic,
             "fingerprint": self.fingerprint,
+            "hands_mean": self.hands_mean,
             "hands_mean_source": self.hands_mean_source,
+            "explained": self.distances.explained.tolist(),
             "datasets": self.datasets.to_dicts(),
             "conventions": self.conventions.to_dicts(),
             "duplicates": self.duplicates.to_dicts(),
@@ -123,6 +129,50 @@ class Audit:
                 table.write_parquet(beside / f"{name}.parquet")
             text = json.dumps(self.summary(), indent=1, ensure_ascii=False, allow_nan=False)
             (beside / ABOUT_FILE).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path | str) -> Audit:
+        """Read the audit that :meth:`write` wrote.
+
+        Raises:
+            FileNotFoundError: There is none.
+            ValueError: It is damaged.
+        """
+        folder = Path(folder)
+        if not is_audit(folder):
+            raise FileNotFoundError(
+                f"{folder}: no {ABOUT_FILE} in it; make one with `handprior audit DATA --out audit.html`"
+            )
+        try:
+            return cls._of_folder(folder)
+        except (pl.exceptions.PolarsError, KeyError, TypeError, IndexError, OSError, ValueError) as error:
+            text = " ".join(str(error).split())[:120]
+            raise ValueError(f"{folder}: a damaged audit ({text}); make it again with `handprior audit`") from error
+
+    @classmethod
+    def _of_folder(cls, folder: Path) -> Audit:
+        about: dict[str, Any] = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
+        tables = {name: pl.read_parquet(folder / f"{name}.parquet") for name in _TABLES}
+        pairs = tables.pop("distances"), tables.pop("joint_distances")
+        histograms = AngleHistograms.of_table(tables.pop("histograms"), tuple(tables["datasets"]["dataset"]))
+        mean = about.get("hands_mean")  # which earlier versions did not write, nor what each component explains
+        return cls(
+            **tables,
+            histograms=histograms,
+            distances=DatasetDistances.of_tables(*pairs, histograms, np.array(about.get("explained", []))),
+            rejected=tuple(Rejected(entry["path"], entry["reason"]) for entry in about["rejected"]),
+            root=about["root"],
+            synthetic=about["synthetic"],
+            hands_mean=None if mean is None else tuple(mean),
+            hands_mean_source=about["hands_mean_source"],
+            definitions=about["definitions"],
+            fingerprint=about["fingerprint"],
+        )
+
+
+def is_audit(folder: Path | str) -> bool:
+    """Tell whether an audit was written here."""
+    return holds(folder, ABOUT_FILE)
 
 
 def audit(
@@ -149,15 +199,16 @@ def audit(
     """
     folder = root_folder(catalog.root if data is None else data, progress)
     sequences = catalog.sequences.sort("dataset", "path", "start")
-    gathered = Gathered(sequences)
-    with ScanCache(None if cache is False else Path(cache or default_cache())) as kept:
-        reading = AuditPass(catalog, folder, kept, progress)
-        for table, result in reading.run():
-            gathered.add(table, result)
-    if len(reading.rejected) == sequences.select("dataset", "path").n_unique():
-        first = reading.rejected[0]
-        raise ValueError(f"{folder}: none of the catalog's files can be read; {first.path}: {first.reason}")
-    return _audit(catalog, gathered, (*catalog.rejected, *reading.rejected), seed)
+    with PointFile() as points:
+        gathered = Gathered(sequences, points)
+        with ScanCache(None if cache is False else Path(cache or default_cache())) as kept:
+            reading = AuditPass(catalog, sequences, folder, kept, progress)
+            for table, result in reading.run():
+                gathered.add(table, result)
+        if len(reading.rejected) == sequences.select("dataset", "path").n_unique():
+            first = reading.rejected[0]
+            raise ValueError(f"{folder}: none of the catalog's files can be read; {first.path}: {first.reason}")
+        return _audit(catalog, gathered, (*catalog.rejected, *reading.rejected), seed)
 
 
 def _audit(catalog: Catalog, gathered: Gathered, rejected: tuple[Rejected, ...], seed: int) -> Audit:
@@ -169,7 +220,7 @@ def _audit(catalog: Catalog, gathered: Gathered, rejected: tuple[Rejected, ...],
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor() as pool:
         comparing = pool.submit(compare, gathered, np.random.default_rng(seed))
         drawn = pool.submit(example_table, gathered)
-        duplicates = find_duplicates(copies, gathered.points())
+        duplicates = find_duplicates(copies, gathered.points)
         compared, examples = comparing.result(), drawn.result()
     evidence = {name: part.evidence for name, part in gathered.datasets.items()}
     conventions = convention_table(catalog.sequences, evidence, mean)
@@ -197,7 +248,8 @@ def _audit(catalog: Catalog, gathered: Gathered, rejected: tuple[Rejected, ...],
 def _fingerprint(found: Audit, catalog: str, seed: int) -> str:
     digest = hashlib.blake2b(repr((VERSION, catalog, seed, found.rejected)).encode(), digest_size=16)
     for table in found.tables().values():
-        content = io.BytesIO()
-        table.write_ipc(content)
-        digest.update(content.getbuffer())
+        for part in table.iter_slices(_HASHED_ROWS):
+            content = io.BytesIO()
+            part.write_ipc(content)
+            digest.update(content.getbuffer())
     return digest.hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -27,9 +28,8 @@ def sample_names(paths: Iterable[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for path in paths:
         names[path] = str(PurePosixPath(path).with_suffix("")) if PurePosixPath(path).suffix else path
-    taken = list(names.values())
-    twice = {name for name in taken if taken.count(name) > 1} if len(set(taken)) < len(taken) else set()
-    return {path: path if name in twice else name for path, name in names.items()}
+    taken = Counter(names.values())
+    return {path: path if taken[name] > 1 else name for path, name in names.items()}
 
 
 def read_samples(folder: Path | str, catalog: Catalog) -> tuple[pl.DataFrame, dict[str, Any]]:

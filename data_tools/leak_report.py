@@ -9,64 +9,21 @@ each other, by construction; on unseen people next to none do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Float, Int64
 
+from data_tools.leaks.copied_frames import Poses, copied_shares
+from data_tools.leaks.nearest_distances import nearest_distances
+from data_tools.leaks.verdict import SHUFFLED, LeakRow, Verdict, judged
 from data_tools.mixing.drawing import spread
 from data_tools.pose_layout import HANDS_DIM
 
 if TYPE_CHECKING:
     from data_tools.store import PoseStore
-
-Verdict = Literal["honest", "partly", "leaks", "cannot tell"]
-
-HONEST, LEAKING = 0.10, 0.35
-"""Share of test frames nearer to train than train frames lie to each other: up to the first a split is called honest,
-from the second on it leaks. A shuffled split has one half."""
-
-TELLING = 1.15
-"""Leaks can be told only where frames of other sequences lie so many times farther than neighbours in time do."""
-
-IDENTICAL = 1e-4
-"""Frames nearer than this (radians, over both hands) are the same frame: rounding of float32 stays below it."""
-
-FEW_COPIES, MANY_COPIES = 0.001, 0.01
-"""Share of test or val frames that stand in train as well: beyond the first it is said, beyond the second it leaks."""
-
-SHUFFLED = "test to train, had frames been shuffled"
-
-_BLOCK = 512
-_HASHED = 16_384
-_COMPARED = 2_000_000  # distances in memory at a time, 8 MB
-
-
-@dataclass(frozen=True)
-class LeakRow:
-    """Nearest distances from some frames to others, radians over both hands.
-
-    Attributes:
-        name: From which frames to which.
-        frames: How many were looked at.
-        quarter: A quarter of the frames lies nearer.
-        median: Half of the frames lies nearer.
-        three_quarters: Three quarters of the frames lie nearer.
-        nearer: Share of the frames nearer than the median distance between train frames.
-        identical: Share of the frames that are there a second time; from test and val to train all frames are looked
-            at, not only the sampled ones.
-    """
-
-    name: str
-    frames: int
-    quarter: float
-    median: float
-    three_quarters: float
-    nearer: float
-    identical: float
 
 
 @dataclass(frozen=True)
@@ -131,7 +88,7 @@ def leak_report(
 
 
 def compare(
-    poses: Callable[[Int64[np.ndarray, "picked"]], Float32[np.ndarray, "picked columns"]],
+    poses: Poses,
     split: np.ndarray,
     sequence: np.ndarray,
     person: np.ndarray | None = None,
@@ -172,36 +129,17 @@ def compare(
     found |= dict(zip(kinds, between, strict=True))
 
     limit = float(np.median(found["train to train"]))
-    table = [_row(name, distances, limit) for name, distances in found.items() if len(distances)]
-    copied = {f"{name} to train": share for name, share in _copied(poses, places).items()}
+    table = [LeakRow.of(name, distances, limit) for name, distances in found.items() if len(distances)]
+    copied = {f"{name} to train": share for name, share in copied_shares(poses, places).items()}
     table = [replace(row, identical=max(row.identical, copied.get(row.name, 0.0))) for row in table]
     everything = np.sort(np.concatenate(list(places.values())))
-    table.append(_row(SHUFFLED, *_shuffled(poses, everything, len(asked["test"]), len(train), generator)))
-    verdict, words = _judge({row.name: row for row in table})
+    table.append(LeakRow.of(SHUFFLED, *_shuffled(poses, everything, len(asked["test"]), len(train), generator)))
+    verdict, words = judged({row.name: row for row in table})
     return LeakReport(tuple(table), verdict, words, _sampled(asked, train, places))
 
 
-def _copied(
-    poses: Callable[[Int64[np.ndarray, "picked"]], Float32[np.ndarray, "picked columns"]],
-    places: dict[str, Int64[np.ndarray, "places"]],
-) -> dict[str, float]:
-    """Share of all test and val frames that stand in train bit by bit, found by a hash of each frame."""
-    hashes = {}
-    for name, rows in places.items():
-        parts = [np.empty(0, np.uint64)]
-        for first in range(0, len(rows), _HASHED):
-            block = poses(rows[first : first + _HASHED]) + np.float32(0)  # which makes -0 the same as 0
-            words = np.pad(block, ((0, 0), (0, block.shape[1] % 2))).view(np.uint64)
-            factors = np.random.default_rng(0).integers(1 << 63, size=words.shape[1], dtype=np.uint64) | np.uint64(1)
-            mixed = words ^ (words >> np.uint64(29))
-            parts.append(np.einsum("nc,c->n", mixed, factors))
-        hashes[name] = np.concatenate(parts)
-    known = np.unique(hashes.pop("train"))
-    return {name: float(np.isin(values, known).mean()) for name, values in hashes.items() if len(values)}
-
-
 def _shuffled(
-    poses: Callable[[Int64[np.ndarray, "picked"]], Float32[np.ndarray, "picked columns"]],
+    poses: Poses,
     places: Int64[np.ndarray, "places"],
     queries: int,
     frames: int,
@@ -222,82 +160,6 @@ def _spread(
     places: Int64[np.ndarray, "places"], most: int, generator: np.random.Generator
 ) -> Int64[np.ndarray, "some"]:
     return places if len(places) <= most else places[spread(len(places), most, generator)]
-
-
-def nearest_distances(
-    of: Float32[np.ndarray, "queries columns"],
-    to: Float32[np.ndarray, "known columns"],
-    apart: list[tuple[np.ndarray, np.ndarray]] | None = None,
-) -> list[Float[np.ndarray, "found"]]:
-    """Exact distance of each frame to the nearest known one, in blocks of bounded memory.
-
-    Args:
-        of: Frames.
-        to: Known frames.
-        apart: For each result, groups of the frames and of the known ones: a frame looks only at other groups.
-
-    Returns:
-        Distances for each entry of ``apart``; a frame with no other group is left out.
-    """
-    rules = apart or [(np.empty(0), np.empty(0))]
-    results: list[list[np.ndarray]] = [[] for _ in rules]
-    squares = np.einsum("nc,nc->n", to, to)
-    width = max(1, _COMPARED // _BLOCK)
-    for first in range(0, len(of), _BLOCK):
-        block = of[first : first + _BLOCK]
-        best = np.full((len(rules), len(block)), np.inf, np.float32)
-        nearest = np.zeros((len(rules), len(block)), np.int64)
-        for low in range(0, len(to), width):
-            part = slice(low, low + width)
-            # Without the frame's own square, which changes no order.
-            distances = squares[part] - 2 * (block @ to[part].T)
-            for rule, (own, groups) in enumerate(rules):
-                if len(groups):
-                    masked = np.where(own[first : first + _BLOCK, None] == groups[part], np.inf, distances)
-                else:
-                    masked = distances
-                place = masked.argmin(axis=1)
-                value = masked[np.arange(len(block)), place]
-                is_better = value < best[rule]
-                best[rule, is_better], nearest[rule, is_better] = value[is_better], place[is_better] + low
-        for rule, result in enumerate(results):
-            has_any = np.isfinite(best[rule])
-            # Differences are exact where the expanded square would cancel.
-            result.append(np.linalg.norm(block[has_any].astype(np.float64) - to[nearest[rule, has_any]], axis=1))
-    return [np.concatenate(result) if result else np.empty(0) for result in results]
-
-
-def _row(name: str, distances: Float[np.ndarray, "frames"], limit: float) -> LeakRow:
-    quarter, median, three_quarters = np.quantile(distances, [0.25, 0.5, 0.75]).tolist()
-    near: Bool[np.ndarray, "frames"] = distances < limit
-    return LeakRow(
-        name, len(distances), quarter, median, three_quarters, float(near.mean()), float((distances < IDENTICAL).mean())
-    )
-
-
-def _judge(rows: dict[str, LeakRow]) -> tuple[Verdict, str]:
-    test, shuffled = rows["test to train"], rows[SHUFFLED]
-    near = (
-        f"{test.nearer:.0%} of the test frames lie nearer to a train frame than train frames lie to each other; "
-        f"{shuffled.nearer:.0%} would if frames had been shuffled"
-    )
-    copies = {name: row.identical for name, row in rows.items() if name in ("test to train", "val to train")}
-    if max(copies.values()) > FEW_COPIES:
-        what = " and ".join(f"{share:.1%} of the {name.split()[0]} frames" for name, share in copies.items() if share)
-        leaks = max(copies.values()) > MANY_COPIES
-        end = "the split leaks" if leaks else "a few recordings are in the sources twice"
-        return "leaks" if leaks else "partly", f"{what} stand in train as well: {end}. {near}"
-    other = rows.get("train to train of other sequences")
-    if test.nearer <= HONEST:
-        return "honest", f"{near}: the split does not leak"
-    if other is not None and other.median < TELLING * rows["train to train"].median:
-        return "cannot tell", (
-            f"{near}; but train frames lie as near to other sequences as to their own, because frames were drawn far "
-            "apart in time or movements repeat: distances cannot tell a leak here"
-        )
-    if test.nearer >= LEAKING:
-        return "leaks", f"{near}: the split leaks as a shuffled one does"
-    return "partly", f"{near}: some test frames have close relatives in train; look for copies and for repeated takes"
 
 
 def _sampled(asked: dict[str, np.ndarray], train: np.ndarray, places: dict[str, np.ndarray]) -> str:

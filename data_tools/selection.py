@@ -22,7 +22,7 @@ from data_tools.mixing.plan_words import MIXED
 from data_tools.readers import needs_components, reader_named
 from data_tools.scanning.boundaries import RULE as BOUNDARY_RULE
 from data_tools.splits import RULES, availability
-from data_tools.whole_folder import whole_folder
+from data_tools.whole_folder import holds, whole_folder
 
 FRAMES_FILE = "selection.parquet"
 _TEXT_ROWS = 100_000
@@ -109,7 +109,7 @@ def read_about(folder: Path | str) -> dict[str, Any]:
         ValueError: It is damaged.
     """
     path = Path(folder) / FRAMES_FILE
-    if not path.is_file():
+    if not holds(folder, FRAMES_FILE):
         raise FileNotFoundError(
             f"{folder}: no {FRAMES_FILE} in it; make a selection with `handprior balance DATA --out {folder}`"
         )

@@ -24,7 +24,7 @@ from data_tools.packing.plain_npz import write_npz
 from data_tools.packing.unfinished import refuse_too_little_space, unfinished_folder
 from data_tools.remote import local_folder
 from data_tools.selection import Selection, balance
-from data_tools.whole_folder import check_place, put_in_place
+from data_tools.whole_folder import check_place, holds, put_in_place
 
 __all__ = ["PoseStore", "Selection", "balance", "pack"]
 
@@ -59,7 +59,7 @@ class PoseStore:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         about = self.path / ABOUT_FILE
-        if not about.is_file():
+        if not is_store(self.path):
             raise FileNotFoundError(f"{self.path}: no {ABOUT_FILE} in it; make a store with `handprior pack`")
         try:
             self.about: dict[str, Any] = json.loads(about.read_text(encoding="utf-8"))
@@ -141,6 +141,11 @@ class PoseStore:
     def __repr__(self) -> str:
         made_up = ", synthetic" if self.synthetic else ""
         return f"PoseStore({str(self.path)!r}: {len(self):,} {self.pose} poses of {self.dim} columns{made_up})"
+
+
+def is_store(folder: Path | str) -> bool:
+    """Tell whether a folder is a packed store; one that was hidden while another took its place is brought back."""
+    return holds(folder, ABOUT_FILE)
 
 
 def pack(

@@ -9,6 +9,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,7 @@ class AuditPass:
 
     Args:
         catalog: What to read.
+        sequences: The catalog's rows, by dataset, path and start.
         data: The data folder.
         cache: Where results are kept.
         progress: Called after each file.
@@ -55,14 +57,17 @@ class AuditPass:
         rejected: Files that could not be read, and why; filled while :meth:`run` goes on.
     """
 
-    def __init__(self, catalog: Catalog, data: Path, cache: ScanCache, progress: Progress | None) -> None:
-        self.catalog, self.data, self.cache, self.progress = catalog, data, cache, progress
+    def __init__(
+        self, catalog: Catalog, sequences: pl.DataFrame, data: Path, cache: ScanCache, progress: Progress | None
+    ) -> None:
+        self.catalog, self.sequences = catalog, sequences
+        self.data, self.cache, self.progress = data, cache, progress
         self.rejected: list[Rejected] = []
         self._stop = threading.Event()
-        usable = catalog.sequences.group_by("dataset").agg(pl.col("usable_frames").sum())
+        usable = sequences.group_by("dataset").agg(pl.col("usable_frames").sum())
         self._strides = {name: sample_stride(count) for name, count in usable.iter_rows()}
 
-        lively = catalog.sequences.filter((pl.col("live_left") > 0) | (pl.col("live_right") > 0))
+        lively = sequences.filter((pl.col("live_left") > 0) | (pl.col("live_right") > 0))
         self._thinning = thinning_of(len(lively), int(lively["frames"].sum()))
 
     def run(self) -> Iterator[tuple[pl.DataFrame, FileAudit]]:
@@ -70,12 +75,15 @@ class AuditPass:
 
         What a worker has measured is kept at once, so that an interruption loses no whole file.
         """
-        files = self.catalog.sequences.sort("dataset", "path", "start").partition_by(
-            "dataset", "path", maintain_order=True
-        )
         # Matrix products are small and several files go at once: more threads for each would be in each other's way.
         with threadpool_limits(1, user_api="blas"):
-            yield from self._run(files)
+            yield from self._run(self._files())
+
+    def _files(self) -> list[pl.DataFrame]:
+        """The sequences of each file: views of the table, not copies."""
+        runs = self.sequences.select(pl.struct("dataset", "path").rle_id().rle().struct.field("len")).to_series()
+        edges = [0, *runs.cum_sum().to_list()]
+        return [self.sequences[low:high] for low, high in pairwise(edges)]
 
     def _run(self, files: list[pl.DataFrame]) -> Iterator[tuple[pl.DataFrame, FileAudit]]:
         waiting: deque[tuple[pl.DataFrame, Future[FileAudit]]] = deque()

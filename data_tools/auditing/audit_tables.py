@@ -54,6 +54,15 @@ class AngleHistograms:
             }
         )
 
+    @classmethod
+    def of_table(cls, table: pl.DataFrame, datasets: tuple[str, ...]) -> AngleHistograms:
+        """What :meth:`table` was made from; datasets without frames are not in it, so all are named."""
+        counts = np.zeros((len(datasets), len(HAND_NAMES_90), len(ANGLES), BINS), np.int64)
+        columns = (("dataset", datasets), ("joint", HAND_NAMES_90), ("angle", ANGLES))
+        place = np.searchsorted(EDGES, (table["low"].to_numpy() + table["high"].to_numpy()) / 2) - 1
+        counts[(*(_places(table[name], among) for name, among in columns), place)] = table["frames"].to_numpy()
+        return cls(datasets, counts)
+
 
 @dataclass(frozen=True, eq=False)
 class DatasetDistances:
@@ -107,6 +116,37 @@ class DatasetDistances:
             },
             schema={"dataset_a": pl.String, "dataset_b": pl.String, "joint": pl.String, "divergence": pl.Float64},
         ).with_columns(pl.col("divergence").fill_nan(None))
+
+    @classmethod
+    def of_tables(
+        cls,
+        pairs: pl.DataFrame,
+        joints: pl.DataFrame,
+        histograms: AngleHistograms,
+        explained: Float[np.ndarray, "components"],
+    ) -> DatasetDistances:
+        """What :meth:`table` (``pairs``) and :meth:`joint_table` (``joints``) were made from.
+
+        A dataset's distance from itself is in neither: it is 0 for the joints that its histograms have frames of.
+        """
+        datasets = histograms.datasets
+        first, second = _places(pairs["dataset_a"], datasets), _places(pairs["dataset_b"], datasets)
+        pca, covered = (np.full((len(datasets), len(datasets)), np.nan) for _ in range(2))
+        for name, square in (("pca", pca), ("covered", covered)):
+            square[first, second] = pairs[name].fill_null(np.nan).to_numpy()
+        per_joint = np.full((*pca.shape, len(HAND_NAMES_90)), np.nan)
+        first, second = _places(joints["dataset_a"], datasets), _places(joints["dataset_b"], datasets)
+        joint, apart = _places(joints["joint"], HAND_NAMES_90), joints["divergence"].fill_null(np.nan).to_numpy()
+        per_joint[first, second, joint] = per_joint[second, first, joint] = apart
+        itself = np.arange(len(datasets))
+        per_joint[itself, itself] = np.where(histograms.counts.any(axis=(2, 3)), 0.0, np.nan)
+        return cls(datasets, per_joint, pca, covered, explained)
+
+
+def _places(column: pl.Series, among: tuple[str, ...]) -> Int64[np.ndarray, "rows"]:
+    """Where each name of a column stands among all; one that does not is a ``PolarsError``."""
+    names = column.cast(pl.String)
+    return names.replace_strict(list(among), list(range(len(among))), return_dtype=pl.Int64).to_numpy()
 
 
 DUPLICATE_COLUMNS = {

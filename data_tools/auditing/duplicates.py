@@ -2,24 +2,24 @@
 
 Exact copies and mirror images have equal hashes. Near copies (another frame rate, trimmed, float16, a little noise, the
 other mean-hand convention) share turning points (:mod:`.turning_points`): each point's nearest neighbours in other
-sequences are looked up in a k-d tree, and two sequences are one recording if at least :data:`LEAST_POINTS` of their
-points pair up along one straight line of time, and most of those that could pair up do. A hand that hardly moves has no
-turning points and is found by its hash only.
+sequences are looked up (:mod:`.alike_points`), and two sequences are one recording if at least
+:data:`LEAST_POINTS` of their points pair up along one straight line of time, and most of those that could pair up do.
+A hand that hardly moves has no turning points and is found by its hash only.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float, Float32, Int64
-from scipy.spatial import cKDTree
+from jaxtyping import Bool, Float, Int32, Int64
 
+from data_tools.auditing.alike_points import alike_points
 from data_tools.auditing.audit_tables import DUPLICATE_COLUMNS
-from data_tools.auditing.turning_points import NUMBERS, TurningPoints
+from data_tools.auditing.point_file import PointFile
+from data_tools.auditing.turning_points import NUMBERS
 
 LEAST_POINTS, LEAST_SHARE = 4, 0.4
 """Turning points that must agree, and their least share of those in the stretch common to both."""
@@ -27,20 +27,11 @@ LEAST_POINTS, LEAST_SHARE = 4, 0.4
 FEW_POINTS, FEW_SHARE = 3, 0.7
 """The same for short stretches: fewer points, but most of them."""
 
-_NEIGHBOURS = 12
-_NEAR = 0.25  # of a descriptor's length: how far two descriptors of one point may lie apart
-_NEAREST = 0.10  # rad: noise of the data themselves
-_FARTHEST = 0.5  # rad: no use looking further
-_HALF = 0.8  # of that reach: how far the symmetric halves may
-_GROUPS = 6
-_BLOCK = 262_144
 _MOST_JUDGED = 20_000  # pairs of sequences: more are copies of copies
-_WORKERS = min(4, os.cpu_count() or 1)
 _MOST_RATE = 8.5
-_SKEW = np.array([1.0] * (NUMBERS // 2) + [-1.0] * (NUMBERS // 2), np.float32)
 
 
-def find_duplicates(sequences: pl.DataFrame, points: TurningPoints) -> pl.DataFrame:
+def find_duplicates(sequences: pl.DataFrame, points: PointFile) -> pl.DataFrame:
     """Find pairs of sequences that show the same recording.
 
     Args:
@@ -85,14 +76,14 @@ class _Near:
 
 
 def _near_pairs(
-    points: TurningPoints, starts: Int64[np.ndarray, "sequences"], frames: Int64[np.ndarray, "sequences"]
+    points: PointFile, starts: Int64[np.ndarray, "sequences"], frames: Int64[np.ndarray, "sequences"]
 ) -> Iterator[_Near]:
     if len(points) < 2 * FEW_POINTS:
         return
-    pairs = _neighbours(points)
-    for is_mirrored in (False, True):
-        first, second, apart = _alike(points, *pairs, is_mirrored)
-        a, b = points.sequence[first], points.sequence[second]
+    pairs = alike_points(points)
+    times = _Times(*(points.column(name) for name in ("sequence", "frame", "before")))
+    for is_mirrored, (first, second, apart) in zip((False, True), pairs, strict=True):
+        a, b = times.sequence[first], times.sequence[second]
         group = np.lexsort((second, first, b, a))
         first, second, apart, a, b = (part[group] for part in (first, second, apart, a, b))
         edges = np.flatnonzero((np.diff(a, prepend=-1) != 0) | (np.diff(b, prepend=-1) != 0))
@@ -100,70 +91,22 @@ def _near_pairs(
         likely = np.flatnonzero(counts >= FEW_POINTS)
         for index in likely[np.argsort(-counts[likely], kind="stable")][:_MOST_JUDGED].tolist():
             part = slice(int(edges[index]), int(edges[index] + counts[index]))
-            near = _judge(points, first[part], second[part], apart[part], starts, frames, is_mirrored)
+            near = _judge(times, first[part], second[part], apart[part], starts, frames, is_mirrored)
             if near is not None:
                 yield near
 
 
-def _neighbours(points: TurningPoints) -> tuple[Int64[np.ndarray, "pairs"], Int64[np.ndarray, "pairs"]]:
-    """Pairs of points of different sequences that may be alike, or mirror images, each pair once.
+@dataclass(frozen=True, eq=False)
+class _Times:
+    """When each turning point is: its sequence, ascending, its frame in the file, and that of the one before it."""
 
-    Looked up by the half of the descriptor that a mirror image leaves alone, among points of the same kind.
-    """
-    pairs = [np.zeros(0, np.int64)]
-    for kind in np.unique(points.kind):
-        rows = np.flatnonzero(points.kind == kind)
-        changes = points.change[rows].astype(np.float32)
-        low, high = _nearest(changes[:, : NUMBERS // 2], _HALF * _reach(changes))
-        low, high = rows[low], rows[high]
-        is_other = points.sequence[low] != points.sequence[high]
-        pairs.append(np.unique(low[is_other] * len(points) + high[is_other]))
-    every = np.concatenate(pairs)
-    return every // len(points), every % len(points)
-
-
-def _nearest(
-    places: Float32[np.ndarray, "points numbers"], reach: Float[np.ndarray, "points"]
-) -> tuple[Int64[np.ndarray, "pairs"], Int64[np.ndarray, "pairs"]]:
-    """Each point's nearest others within its reach, the one further up first."""
-    # Many copies of one recording would make a balanced tree deep and slow.
-    tree = cKDTree(places, balanced_tree=False, compact_nodes=False)
-    first, second = [], []
-    # Small changes have near neighbours or none: by size, so that only the few large ones are looked up far around.
-    for rows in np.array_split(np.argsort(reach, kind="stable"), _GROUPS):
-        if len(rows):
-            count = min(_NEIGHBOURS, len(places))
-            most = float(reach[rows[-1]])
-            apart, found = tree.query(places[rows], k=count, distance_upper_bound=most, workers=_WORKERS)
-            row, place = np.nonzero(apart.reshape(len(rows), count) <= reach[rows, None])
-            first.append(rows[row])
-            second.append(found.reshape(len(rows), count)[row, place])
-    one, other = np.concatenate(first), np.concatenate(second)
-    return np.minimum(one, other), np.maximum(one, other)
-
-
-def _reach(changes: Float32[np.ndarray, "points 24"]) -> Float[np.ndarray, "points"]:
-    """How far the descriptors of two copies of a point may lie apart, radians."""
-    return np.clip(_NEAR * np.linalg.norm(changes, axis=1), _NEAREST, _FARTHEST)
-
-
-def _alike(
-    points: TurningPoints, first: Int64[np.ndarray, "pairs"], second: Int64[np.ndarray, "pairs"], is_mirrored: bool
-) -> tuple[Int64[np.ndarray, "near"], Int64[np.ndarray, "near"], Float[np.ndarray, "near"]]:
-    """Pairs whose whole descriptors agree, or agree when mirrored, and how far they lie apart."""
-    near, distances = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
-    for low in range(0, len(first), _BLOCK):
-        one, other = (points.change[rows[low : low + _BLOCK]].astype(np.float32) for rows in (first, second))
-        apart = np.linalg.norm((one * _SKEW if is_mirrored else one) - other, axis=1)
-        rows = np.flatnonzero(apart <= _reach(one))
-        near.append(rows + low)
-        distances.append(apart[rows])
-    kept = np.concatenate(near)
-    return first[kept], second[kept], np.concatenate(distances)
+    sequence: Int32[np.ndarray, "points"]
+    frame: Int32[np.ndarray, "points"]
+    before: Int32[np.ndarray, "points"]
 
 
 def _judge(
-    points: TurningPoints,
+    points: _Times,
     first: Int64[np.ndarray, "pairs"],
     second: Int64[np.ndarray, "pairs"],
     apart: Float[np.ndarray, "pairs"],
@@ -207,12 +150,13 @@ def _on_line(x: Int64[np.ndarray, "pairs"], y: Int64[np.ndarray, "pairs"], rate:
 
 
 def _possible(
-    points: TurningPoints, a: int, b: int, starts: np.ndarray, stretch: tuple[float, float], rate: float, offset: float
+    points: _Times, a: int, b: int, starts: np.ndarray, stretch: tuple[float, float], rate: float, offset: float
 ) -> int:
     """How many turning points could agree: those of the sequence with fewer in the common stretch."""
     counts = []
     for who, (low, high) in ((a, stretch), (b, (rate * stretch[0] + offset, rate * stretch[1] + offset))):
-        rows = slice(*np.searchsorted(points.sequence, [who, who + 1]))
+        # Of the column's own type, or all of it would be copied.
+        rows = slice(*np.searchsorted(points.sequence, np.array([who, who + 1], points.sequence.dtype)))
         before, after = points.before[rows] - starts[who], points.frame[rows] - starts[who]
         counts.append(int(((before >= low) & (after <= high)).sum()))
     return min(counts)

@@ -22,11 +22,14 @@ PROMINENCE = 0.06
 """How far a turning point must stand out, radians along a unit direction of the 90-D pose."""
 
 DIRECTIONS = 3
+KINDS = 2 * DIRECTIONS
+"""Peaks and dips in each direction."""
+
 NUMBERS = 24
 """Numbers of a descriptor; a mirror image negates the second half."""
 
 MOST_POINTS = 1_200_000
-"""Turning points of a whole corpus, 61 bytes each."""
+"""Turning points of a whole corpus: looking them up takes longer the more there are, each."""
 
 _PER_FRAMES, _LEAST = 32, 16
 """A stretch keeps its most prominent turning points: sixteen, and one for each 32 frames."""
@@ -82,7 +85,7 @@ class TurningPoints:
 
 
 def thinning_of(sequences: int, frames: int) -> int:
-    """By how much to thin out the turning points of a corpus so that they fit into memory: a power of two.
+    """By how much to thin out the turning points of a corpus so that they are soon looked up: a power of two.
 
     Up to some twelve million frames in clips of eight seconds nothing is thinned; above that short copies are missed.
     """

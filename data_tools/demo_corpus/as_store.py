@@ -32,11 +32,12 @@ def packed(folder: str | Path, *, frames: int = 60_000, total: int = 20_000, see
     """
     from data_tools import PoseStore, balance, pack, scan
     from data_tools.mix import Mix
+    from data_tools.store import is_store
 
     folder = Path(folder)
     made_of, note = {"frames": frames, "total": total, "seed": seed}, folder / "made_of.json"
     known = json.loads(note.read_text()) if note.exists() else made_of
-    if (folder / "store" / "store.json").exists() and known == made_of:
+    if is_store(folder / "store") and known == made_of:
         return PoseStore(folder / "store")
     note.unlink(missing_ok=True)
     write(folder / "data", frames=frames, seed=seed)

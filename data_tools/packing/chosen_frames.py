@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int64
+from jaxtyping import Int32, Int64, UInt32
 
 from data_tools.selection import FRAMES_FILE, Selection, read_about
 
@@ -29,13 +29,20 @@ class Source:
         path: Below the data folder.
         number: Of this file among those that gave frames, in alphabetical order.
         frames: Numbers of the frames in the file, ascending.
-        rows: Rows of the store.
+        row: Row of the store that each goes to. With its number a chosen frame takes 8 bytes.
     """
 
     path: str
     number: int
-    frames: Int64[np.ndarray, "picked"]
-    rows: Int64[np.ndarray, "picked"]
+    frames: Int32[np.ndarray, "picked"]
+    row: UInt32[np.ndarray, "picked"]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def rows(self, low: int, high: int) -> Int64[np.ndarray, "some"]:
+        """Rows of the store that some of the frames go to."""
+        return self.row[low:high].astype(np.int64)
 
 
 @dataclass
@@ -105,15 +112,18 @@ class ChosenFrames:
         runs, at = self.runs[path], 0
         with self._sorting:  # what sorting takes is taken by one file at a time
             # Frame and row as one number, sorted in its place: a third of the memory of sorting one by the other.
-            both = np.concatenate(
-                [np.fromfile(self._numbers, "<i8", stop - start, offset=8 * start) for start, stop in runs]
-            )
-            both <<= 32
+            both = np.empty(sum(stop - start for start, stop in runs), np.int64)
             for start, stop in runs:
-                both[at : at + stop - start] |= np.arange(start, stop)
+                part = both[at : at + stop - start]
+                part[:] = np.fromfile(self._numbers, "<i8", stop - start, offset=8 * start)
+                part <<= 32
+                part |= np.arange(start, stop)
                 at += stop - start
             both.sort()
-            return Source(path, number, both >> 32, both & _LOW)
+            source = Source(path, number, np.empty(len(both), np.int32), np.empty(len(both), np.uint32))
+            np.right_shift(both, 32, out=source.frames, casting="same_kind")
+            np.bitwise_and(both, _LOW, out=source.row, casting="unsafe")
+            return source
 
     def _outline(self) -> None:
         digest = hashlib.blake2b(repr(sorted(self.about["files"].items())).encode(), digest_size=16)

@@ -155,7 +155,7 @@ class Packing:
         stamp = hash_of(repr(stamps).encode())
         finished = self._journal.read(number)
         if finished is not None and finished.stamp == stamp and self._still_there(source, finished):
-            self._count(len(source.rows), path)
+            self._count(len(source), path)
         else:
             self._pack(source, reader, place, stamp)
 
@@ -168,17 +168,17 @@ class Packing:
         ids.clear()
         for span in reader.pick(place, source.frames, hands_only=self.pose != "full"):
             if span.image_id is not None:
-                ids.write(source.rows[done : done + len(span)], span.image_id)
+                ids.write(source.rows(done, done + len(span)), span.image_id)
             for low in range(0, len(span), _BLOCK_ROWS):
                 if self._stop.is_set():
                     return
                 block = self._convert(span, slice(low, low + _BLOCK_ROWS), convention)
                 digest.update(block.data)
-                self._write(block, source.rows[done : done + len(block)], moments)
+                self._write(block, source.rows(done, done + len(block)), moments)
                 done += len(block)
             self._count(len(span), source.path)
-        if done != len(source.rows):
-            raise UnreadableFile(place, f"gave {done} of {len(source.rows)} chosen frames: it has changed")
+        if done != len(source):
+            raise UnreadableFile(place, f"gave {done} of {len(source)} chosen frames: it has changed")
         self._journal.write(source.number, Finished(stamp, digest.digest(), ids.digest(), moments))
 
     def _write(
@@ -199,8 +199,8 @@ class Packing:
         if self._id_file(source).digest() != finished.ids_digest:
             return False
         digest = xxhash.xxh3_128()
-        for low in range(0, len(source.rows), _BLOCK_ROWS):
-            for start, stop in neighbours(source.rows[low : low + _BLOCK_ROWS]):
+        for low in range(0, len(source), _BLOCK_ROWS):
+            for start, stop in neighbours(source.rows(low, low + _BLOCK_ROWS)):
                 digest.update(self._poses.read(start * self.rows_per_frame, stop * self.rows_per_frame))
         return digest.digest() == finished.digest
 

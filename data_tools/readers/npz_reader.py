@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32, Int, Int64
 
 from data_tools.pose_layout import HANDS_COLUMNS, HANDS_DIM, POSE_DIM
 from data_tools.readers.container import container_of
@@ -118,10 +118,10 @@ class NpzReader(Reader):
                 yield self._span(path, root, layout, _read(streams, count), slice(None), frames)
 
     def pick(
-        self, path: Path, frames: Int64[np.ndarray, "picked"], *, root: Path | None = None, hands_only: bool = False
+        self, path: Path, frames: Int[np.ndarray, "picked"], *, root: Path | None = None, hands_only: bool = False
     ) -> Iterator[PoseSequence]:
         layout = self._checked_layout(path)
-        if len(frames) and (frames[0] < 0 or frames[-1] >= layout.frames or (np.diff(frames) < 0).any()):
+        if len(frames) and (frames[0] < 0 or frames[-1] >= layout.frames or (frames[1:] < frames[:-1]).any()):
             raise ValueError(f"{path}: frames to pick must ascend within its {layout.frames} frames")
         layout = layout.of_hands() if hands_only else layout
         low = position = 0
@@ -129,9 +129,9 @@ class NpzReader(Reader):
             streams = _open_streams(stack, layout)
             while low < len(frames):
                 start = int(frames[low])
-                high = min(low + _PICK_FRAMES, int(np.searchsorted(frames, start + CHUNK_FRAMES)))
-                high = int(np.searchsorted(frames, frames[high - 1], side="right"))  # the same frame, repeated
-                chosen, count = frames[low:high], int(frames[high - 1]) + 1 - start
+                high = min(low + _PICK_FRAMES, _place(frames, start + CHUNK_FRAMES))
+                high = _place(frames, int(frames[high - 1]) + 1)  # the same frame, repeated
+                chosen, count = frames[low:high].astype(np.int64), int(frames[high - 1]) + 1 - start
                 for stream in streams.values():
                     stream.skip(start - position)
                 # All frames of a stretch are copied as they lie, which is quicker than one by one.
@@ -179,6 +179,12 @@ class NpzReader(Reader):
             subject=place.subject,
             image_id=image_id,
         )
+
+
+def _place(frames: Int[np.ndarray, "picked"], frame: int) -> int:
+    """How many come before a frame."""
+    # Looked for as the frames' own type, or all of them would be copied.
+    return int(np.searchsorted(frames, np.array(min(frame, np.iinfo(frames.dtype).max), frames.dtype)))
 
 
 def needed(path: Path, members: dict[str, Member], key: str) -> Member:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int, Int64
 
 from data_tools.sequence import HandMean, PoseSequence
 
@@ -137,7 +137,7 @@ class Reader(ABC):
         return join(list(self.pick(path, np.arange(start, stop, dtype=np.int64), root=root)))
 
     def pick(
-        self, path: Path, frames: Int64[np.ndarray, "picked"], *, root: Path | None = None, hands_only: bool = False
+        self, path: Path, frames: Int[np.ndarray, "picked"], *, root: Path | None = None, hands_only: bool = False
     ) -> Iterator[PoseSequence]:
         """Yield the chosen frames, in order, in spans of bounded size, reading the file once.
 
@@ -149,7 +149,8 @@ class Reader(ABC):
         """
         for chunk in self.chunks(path, root=root):
             first, last = int(chunk.frame_index[0]), int(chunk.frame_index[-1])
-            low, high = np.searchsorted(frames, [first, last + 1])
+            # Of the frames' own type, or all of them would be copied.
+            low, high = np.searchsorted(frames, np.array([first, last + 1], frames.dtype))
             if high > low:
                 chosen = replace(chunk, poses=chunk.hands) if hands_only else chunk
                 yield take(chosen, np.searchsorted(chunk.frame_index, frames[low:high]))

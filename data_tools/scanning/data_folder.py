@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from data_tools.readers import READERS, Reader, reader_named
+from data_tools.whole_folder import bring_back
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def find_files(data: Path, format: str | None = None) -> tuple[Path, list[Path],
         FileNotFoundError: Nothing there, or nothing that could hold poses.
     """
     readers = READERS if format is None else (reader_named(format),)
+    bring_back(data)
     if data.is_file():
         return data.parent, [data], []
     if not data.exists():

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from data_tools import audit, scan
 from data_tools.auditing import audit_pass
-from data_tools.dataset_audit import Audit
+from data_tools.auditing.audit_tables import AngleHistograms, DatasetDistances
+from data_tools.dataset_audit import Audit, is_audit
 from data_tools.pose_layout import mirror_hands
 
 MovingHands = Callable[[int, int], np.ndarray]
@@ -215,3 +218,64 @@ def test_written_tables_and_summary(demo_audit: Audit, tmp_path: Path) -> None:
     (tmp_path / "other" / "mine.txt").touch()
     with pytest.raises(FileExistsError, match=r"holds no audit\.json"):
         demo_audit.write(tmp_path / "other")
+
+
+def test_a_written_audit_comes_back_equal(demo_audit: Audit, tmp_path: Path) -> None:
+    assert not is_audit(tmp_path / "audit")
+    demo_audit.write(tmp_path / "audit")
+    assert is_audit(tmp_path / "audit")
+    found = Audit.read(tmp_path / "audit")
+    for field in fields(Audit):  # every one: what is forgotten in writing is missed here
+        assert_equal(getattr(found, field.name), getattr(demo_audit, field.name))
+    assert demo_audit.hands_mean is not None
+
+
+def test_distances_of_a_dataset_with_one_live_hand_come_back(
+    tmp_path: Path, moving_hands: MovingHands, consolidated: Consolidated
+) -> None:
+    for name, hand in (("both", 0), ("left", 45), ("none", 90)):
+        hands = moving_hands(100, hand)
+        hands[:, 90 - hand :] = 0
+        consolidated(tmp_path / "data" / f"{name}.npz", hands)
+    written = measured(tmp_path / "data")
+    known = np.isfinite(written.distances.per_joint[np.arange(3), np.arange(3)]).sum(axis=1)
+    assert known.tolist() == [30, 15, 0]
+    written.write(tmp_path / "audit")
+    assert_equal(Audit.read(tmp_path / "audit").distances, written.distances)
+
+
+def assert_equal(found: object, expected: object) -> None:
+    assert type(found) is type(expected)
+    if isinstance(expected, pl.DataFrame):
+        assert_frame_equal(found, expected, check_exact=True)
+    elif isinstance(expected, np.ndarray):
+        np.testing.assert_array_equal(found, expected)
+    elif isinstance(expected, AngleHistograms | DatasetDistances):
+        for field in fields(expected):
+            assert_equal(getattr(found, field.name), getattr(expected, field.name))
+    else:
+        assert found == expected
+
+
+def test_an_audit_of_an_earlier_version_comes_back_without_its_mean(demo_audit: Audit, tmp_path: Path) -> None:
+    demo_audit.write(tmp_path / "audit")
+    about = json.loads((tmp_path / "audit" / "audit.json").read_text())
+    earlier = {name: value for name, value in about.items() if name not in ("hands_mean", "explained")}
+    (tmp_path / "audit" / "audit.json").write_text(json.dumps(earlier))
+    found = Audit.read(tmp_path / "audit")
+    assert found.hands_mean is None
+    assert len(found.distances.explained) == 0
+    assert_equal(found.duplicates, demo_audit.duplicates)
+
+
+def test_a_folder_without_an_audit_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="make one with `handprior audit DATA"):
+        Audit.read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["joints.parquet", "audit.json"])
+def test_a_damaged_audit_is_named(demo_audit: Audit, tmp_path: Path, name: str) -> None:
+    demo_audit.write(tmp_path / "audit")
+    (tmp_path / "audit" / name).write_bytes(b"half")
+    with pytest.raises(ValueError, match="audit: a damaged audit"):
+        Audit.read(tmp_path / "audit")

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from data_tools.leak_report import SHUFFLED, LeakReport, compare, leak_report, nearest_distances
+from data_tools.leak_report import LeakReport, compare, leak_report
+from data_tools.leaks.nearest_distances import nearest_distances
+from data_tools.leaks.verdict import SHUFFLED
 
 Hands = Callable[[int, int], np.ndarray]
 LENGTH, COUNT = 80, 30

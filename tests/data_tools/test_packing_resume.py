@@ -89,12 +89,24 @@ def packing_elsewhere(splits: Path, data: Path, out: Path, files: int) -> Iterat
         process.wait()
 
 
-def killed(splits: Path, data: Path, out: Path, files: int = 3) -> Path:
+def kill(splits: Path, data: Path, out: Path, files: int = 3) -> Path:
     """Kill a packing without warning; returns what it left."""
     with packing_elsewhere(splits, data, out, files) as process:
         process.send_signal(signal.SIGKILL)
     assert not out.exists()
     return out.with_name(f"{out.name}.partial")
+
+
+@pytest.fixture(scope="module")
+def remains(splits: Path, data: Path) -> Path:
+    """What a packing leaves that is killed after three files: copy it."""
+    return kill(splits, data, data.parent / "killed" / "store")
+
+
+@pytest.fixture
+def killed(remains: Path) -> Callable[[Path], Path]:
+    """Puts there what a killed packing of a store leaves: nothing in it depends on where that was to be."""
+    return lambda out: shutil.copytree(remains, out.with_name(f"{out.name}.partial"))
 
 
 @pytest.fixture
@@ -114,7 +126,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_killed_packing_goes_on(
     splits: Path, data: Path, whole: PoseStore, tmp_path: Path, read: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert killed(splits, data, tmp_path / "store").is_dir()
+    assert kill(splits, data, tmp_path / "store").is_dir()
     progress: list[tuple[int, int]] = []
     pack(splits, data, tmp_path / "store", progress=lambda done, total, _: progress.append((done, total)))
     assert sorted(read) == ["arctic", "speech", "talkshow"]
@@ -128,7 +140,7 @@ def test_a_file_that_changed_in_between_is_read_again(
     splits: Path, data: Path, tmp_path: Path, read: list[str]
 ) -> None:
     changed = shutil.copytree(data, tmp_path / "data")
-    killed(splits, changed, tmp_path / "store")
+    kill(splits, changed, tmp_path / "store")
     content = dict(np.load(changed / "KIT.npz"))
     content["lhand_pose"] = content["lhand_pose"] + np.float32(0.01)
     np.savez(changed / "KIT.npz", **content)
@@ -140,9 +152,15 @@ def test_a_file_that_changed_in_between_is_read_again(
 
 @pytest.mark.parametrize("damage", ["poses.npy", "image_ids/0.npy"])
 def test_rows_that_are_not_what_was_written_are_read_again(
-    splits: Path, data: Path, whole: PoseStore, tmp_path: Path, read: list[str], damage: str
+    splits: Path,
+    data: Path,
+    whole: PoseStore,
+    tmp_path: Path,
+    killed: Callable[[Path], Path],
+    read: list[str],
+    damage: str,
 ) -> None:
-    partial = killed(splits, data, tmp_path / "store")
+    partial = killed(tmp_path / "store")
     path = partial / "store" / damage if damage == "poses.npy" else partial / damage
     content = bytearray(path.read_bytes())
     content[200:260] = bytes(60)  # in the first file's rows, which come first
@@ -153,9 +171,15 @@ def test_rows_that_are_not_what_was_written_are_read_again(
 
 
 def test_the_remains_of_another_packing_are_named_and_go(
-    splits: Path, data: Path, whole: PoseStore, tmp_path: Path, read: list[str], caplog: pytest.LogCaptureFixture
+    splits: Path,
+    data: Path,
+    whole: PoseStore,
+    tmp_path: Path,
+    killed: Callable[[Path], Path],
+    read: list[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    killed(splits, data, tmp_path / "store")
+    killed(tmp_path / "store")
     other = balance(scan(data), replace(MIX, seed=7))
     assert pack(other, data, tmp_path / "store").hash != whole.hash
     assert len(read) == 6
@@ -165,9 +189,9 @@ def test_the_remains_of_another_packing_are_named_and_go(
 
 
 def test_what_lies_beside_another_store_is_named_and_stays(
-    splits: Path, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    splits: Path, data: Path, tmp_path: Path, killed: Callable[[Path], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    killed(splits, data, tmp_path / "first")
+    killed(tmp_path / "first")
     pack(splits, data, tmp_path / "second")
     assert "first.partial: 900 hands poses of selection " in caplog.text
     assert "pack them again, or delete it" in caplog.text
@@ -182,10 +206,40 @@ def test_nothing_foreign_is_removed(splits: Path, data: Path, tmp_path: Path) ->
     assert (tmp_path / "store.partial" / "thesis.txt").read_text() == "mine"
 
 
-def test_what_else_a_killed_packing_had_begun_does_not_stay(
-    splits: Path, data: Path, whole: PoseStore, tmp_path: Path
+class Killed(BaseException):
+    """In place of SIGKILL."""
+
+
+@pytest.mark.parametrize("steps", range(3))
+def test_a_kill_while_the_store_is_put_in_place(
+    splits: Path, data: Path, whole: PoseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
-    partial = killed(splits, data, tmp_path / "store")
+    out, left = tmp_path / "store", [steps]
+    old = pack(balance(scan(data), replace(MIX, seed=7)), data, out).hash
+    real = os.rename
+
+    def rename(source: Path, target: Path) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", rename)
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)  # who was killed cleans up nothing
+        with pytest.raises(Killed):
+            pack(splits, data, out)
+    assert out.exists() == (steps != 1)
+    assert PoseStore(out).hash == (old if steps < 2 else whole.hash)
+    pack(splits, data, out)
+    assert bytes_of(out) == bytes_of(whole.path)
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_what_else_a_killed_packing_had_begun_does_not_stay(
+    splits: Path, data: Path, whole: PoseStore, tmp_path: Path, killed: Callable[[Path], Path]
+) -> None:
+    partial = killed(tmp_path / "store")
     for name in ("train.npz", ".val.npz.4711", "handprior.yaml"):  # of one that was to write plain arrays too
         (partial / "store" / name).write_text("half")
     pack(splits, data, tmp_path / "store")
