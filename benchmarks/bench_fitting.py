@@ -27,11 +27,12 @@ from torch import Tensor
 from data_tools.hand_model import HAND_POINTS, HandModel
 from data_tools.store import PoseStore
 from training import load_prior
-from training.fitting import FINGERTIPS, fit
+from training.fitting import fit
 from training.fitting_errors import FitErrors, fit_errors
 from training.metrics import hand_points
 from training.prior import PoseStatistics, Prior
 from training.priors.gaussian import Gaussian
+from training.seen_joints import FINGERTIPS
 
 L2_RADIANS = (0.1, 0.2, 0.3, 0.5, 0.8, 1.5)
 """Widths of the penalty that are tried: |pose - mean|^2 / (2 width^2)."""

@@ -24,13 +24,11 @@ def advice(error: BaseException, config: RunConfig | None = None) -> str:
     if isinstance(error, TrainingError):
         return said
     if isinstance(error, FloatingPointError):
-        hint = f"lower learning_rate (now {config.learning_rate:g}), " if config else ""
-        clip = "set gradient_clip=1" if config is None or config.gradient_clip is None else "look at the data"
-        return f"training diverged ({said}): {hint}{clip}, or use precision=32"
+        return f"training diverged ({said}): {_calmer(config)}"
     if _out_of_memory(error, said):
         size = f" (now {config.batch_size})" if config else ""
-        return f"out of memory: lower batch_size{size} or close what else uses the {_where(error)}"
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"out of memory: lower batch_size{size} or close what else uses the {_where(error, said)}"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full ({error.filename or 'run folder'}): free some space, then resume the run"
     if isinstance(error, ModuleNotFoundError) and config and config.logger != "none" and config.logger in said:
         return (
@@ -42,9 +40,19 @@ def advice(error: BaseException, config: RunConfig | None = None) -> str:
 
 
 def _out_of_memory(error: BaseException, said: str) -> bool:
-    allocator = isinstance(error, RuntimeError) and ("DefaultCPUAllocator" in said or "out of memory" in said.lower())
+    signs = ("DefaultCPUAllocator", "out of memory", "STATUS_ALLOC_FAILED")
+    allocator = isinstance(error, RuntimeError) and any(sign in said for sign in signs)
     return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or allocator
 
 
-def _where(error: BaseException) -> str:
-    return "GPU" if isinstance(error, torch.cuda.OutOfMemoryError) else "memory"
+def _where(error: BaseException, said: str) -> str:
+    return "GPU" if isinstance(error, torch.cuda.OutOfMemoryError) or "CUDA" in said else "memory"
+
+
+def _calmer(config: RunConfig | None) -> str:
+    """What has not been done yet against numbers that run away."""
+    lower = f"lower learning_rate (now {config.learning_rate:g})" if config else "lower learning_rate"
+    clip = "set gradient_clip=1" if config is None or config.gradient_clip is None else "look at the data"
+    precise = ["use precision=32"] if config is None or config.precision != "32" else []
+    *others, last = [lower, clip, *precise]
+    return f"{', '.join(others)}, or {last}"

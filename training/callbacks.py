@@ -27,6 +27,15 @@ LAST_CHECKPOINT_SECONDS = 15.0
 """How often ``last.ckpt`` is written at most, while epochs are shorter than that."""
 
 
+def epochs_behind(trainer: pl.Trainer) -> float:
+    """Epochs that are behind a training in the middle of one, fractions included.
+
+    Not steps over batches of an epoch: a run that goes on in more or fewer processes has other batches.
+    """
+    batches = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+    return trainer.current_epoch + batches / trainer.num_training_batches
+
+
 class StreamMetrics(Callback):
     """Appends to metrics.jsonl and beats the heart in status.json, every ``log_seconds`` and at every validation."""
 
@@ -40,7 +49,7 @@ class StreamMetrics(Callback):
         self.began = self.flushed = time.monotonic()
         self.first_step = trainer.global_step
         self.resting = 0.0
-        self._report(trainer, {})
+        self._report(trainer, {}, trainer.current_epoch)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if time.monotonic() - self.flushed >= self.config.log_seconds:
@@ -69,26 +78,25 @@ class StreamMetrics(Callback):
             raise FloatingPointError(f"{bad[0]} is not a number at step {trainer.global_step}")
 
     def _write(self, trainer: pl.Trainer, metrics: dict[str, float]) -> None:
-        step = trainer.global_step
-        epoch = step / trainer.num_training_batches
+        step, epoch = trainer.global_step, epochs_behind(trainer)
         self.run.append_metrics(epoch=round(epoch, 3), step=step, **metrics)
         for logger in trainer.loggers:
             logger.log_metrics(metrics, step=step)
-        self._report(trainer, metrics)
+        self._report(trainer, metrics, epoch)
 
-    def _report(self, trainer: pl.Trainer, metrics: dict[str, float]) -> None:
+    def _report(self, trainer: pl.Trainer, metrics: dict[str, float], epoch: float) -> None:
         if not trainer.is_global_zero:
             return
-        steps = self.config.max_epochs * trainer.num_training_batches
+        left = max(0.0, self.config.max_epochs - epoch) * trainer.num_training_batches
         done = trainer.global_step - self.first_step
         pace = (time.monotonic() - self.began) / done if done else math.nan
         status = self.run.update_status(
             state="running",
-            epoch=trainer.global_step // int(trainer.num_training_batches),
+            epoch=int(epoch),
             step=trainer.global_step,
             max_epochs=self.config.max_epochs,
             samples_per_second=round(self.speed),
-            eta_seconds=round(pace * max(0, steps - trainer.global_step), 1) if done else None,
+            eta_seconds=round(pace * left, 1) if done else None,
         )
         if self.watch is not None:
             self.watch({**status, **metrics})

@@ -87,8 +87,13 @@ def check_continues(run: RunFolder, config: RunConfig) -> None:
             f"{run.checkpoint_file('last')} is a checkpoint of a {about['prior']} prior, run {run.name} trains a "
             f"{config.prior}: put the right file back, or train it anew"
         )
-    given = asdict(read(run.config_file).model)
+    began = read(run.config_file)
+    given = asdict(began.model)
     changed = [f"model.{key}" for key, value in asdict(config.model).items() if given.get(key) != value]
+    if began.batch_size != config.batch_size:  # its place in an epoch and in the schedule is counted in batches
+        changed.append("batch_size")
+    if (began.ema is None) != (config.ema is None):
+        changed.append("ema")
     if changed:
         raise ValueError(f"{', '.join(changed)} cannot change when run {run.name} goes on: train it anew")
 

@@ -18,6 +18,9 @@ from training.typed_values import known, typed
 
 CONFIGS = Path(__file__).parent / "configs"
 
+_LARGEST_SEED = 2**53
+"""Larger whole numbers are not told apart once a file has been read by another language."""
+
 CONFIG_VERSION = 1
 """Version of the keys below; raised when a key changes its meaning, so that an old file cannot mean something else."""
 
@@ -84,6 +87,8 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        if abs(self.seed) > _LARGEST_SEED:
+            raise ValueError(f"seed must be within {_LARGEST_SEED}, got {self.seed}")
         for name in ("learning_rate", "log_seconds", "gradient_clip"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -173,7 +178,7 @@ def build(tree: Mapping[str, Any]) -> RunConfig:
     if not isinstance(model, Mapping):
         raise ValueError(f"model must be a group of settings (model.<key>), got {model!r}")
     checked = typed(RunConfig, tree, prefix="", also=[f"model.{f.name}" for f in fields(settings)])
-    also = [f.name for f in fields(RunConfig)]
+    also = [f.name for f in fields(RunConfig) if f.name != "model"]
     return RunConfig(**checked, model=settings(**typed(settings, model, prefix="model.", also=also)))
 
 

@@ -117,7 +117,7 @@ def minimise(
         reached = problems.near(there, rows)
         fall = near.value - reached.value
         better = fall > 0
-        _learn(learnt, step, reached.rest - near.rest, fall > -_WILD * expected)
+        learn(learnt, step, reached.rest - near.rest, fall > -_WILD * expected)
         for part, new in zip(state, there, strict=True):
             part[rows[better]] = new[better]
         near = _chosen(better, reached, near)
@@ -153,7 +153,7 @@ def _step(near: Surroundings, learnt: Tensor, damping: Tensor) -> tuple[Tensor, 
     return step, -(near.gradient * step).sum(-1) - 0.5 * bend
 
 
-def _learn(learnt: Tensor, step: Tensor, change: Tensor, tame: Tensor) -> None:
+def learn(learnt: Tensor, step: Tensor, change: Tensor, tame: Tensor) -> None:
     """Correct curvatures in place, so that they explain how the gradient changed along a tame step."""
     bent = (learnt @ step[..., None])[..., 0]
     old, new = (step * bent).sum(-1, keepdim=True), (step * change).sum(-1, keepdim=True)

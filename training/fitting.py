@@ -6,8 +6,9 @@ finds for every frame the pose, and where its wrists are, that minimise
 
     sum over seen points of |point(pose) - joint|^2 / (2 noise^2)  +  prior.energy(pose),
 
-the most probable pose if each coordinate of each joint was measured with that much normal noise. ``docs/fitting.md``
-says how to use an energy in an optimisation of one's own, and how good fits are.
+the most probable pose if each coordinate of each joint was measured with that much normal noise. Frames of a sequence
+can be tied (``smoothness``), and the hands' shape found with the poses (``shape``). ``docs/fitting.md`` says how to use
+an energy in an optimisation of one's own, and how good fits are.
 """
 
 from __future__ import annotations
@@ -22,25 +23,24 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-from data_tools.hand_model import HAND_POINTS, HandModel
-from data_tools.pose_layout import HAND_DIM
+from data_tools.hand_model import HandModel
 from training.damped_steps import Minimum, minimise
+from training.frame_loading import evenly
 from training.hand_points import Skeletons
 from training.joint_problems import JointProblems, PoseColumns
 from training.prior import Prior
-
-FINGERTIPS: tuple[str, ...] = ("wrist", *(name for name in HAND_POINTS if name.endswith("_tip")))
-"""What ``seen="fingertips"`` leaves of a hand: the wrist and five tips, as "only_end_visible" in DPoser-X's code."""
-
-_POINTS = len(HAND_POINTS)
-_WIDEST = 1.0
-"""Metres that the points of one hand may span; more is a matter of units."""
+from training.seen_joints import seen_joints
+from training.shape_search import find_shape
+from training.smooth_steps import smoothed
 
 _SOFTER_MM = (10.0, 3.0, 0.0)
 """Noise that is added, square to square, stage by stage: far tips do not then pull a finger into a knot first."""
 
 _SOFT_ITERATIONS = 6
 _FRAMES_AT_ONCE = 256
+
+_SHAPE_FRAMES = 100
+"""Frames that a shape is found from, spread evenly over those in which anything was seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,8 @@ class Fitted:
         seen: (frames, points) which points were fitted to.
         residual_mm: (frames,) root mean square distance to the seen points; NaN where none was seen.
         energy: (frames,) the prior's energy, nats; 0 without a prior.
-        objective: (frames,) what was minimised, nats.
+        betas: (shape,) shape coefficients of the hands: those found, or those given; none is the mean shape.
+        objective: (frames,) what was minimised, nats; a move between two frames counts to the later one.
         converged: (frames,) whether the last two steps could lower the objective by less than the tolerance.
         iterations: (frames,) steps tried.
     """
@@ -71,6 +72,7 @@ class Fitted:
     seen: Bool[Tensor, "frames points"]
     residual_mm: Float[Tensor, "frames"]
     energy: Float[Tensor, "frames"]
+    betas: Float[Tensor, "shape"]
     objective: Float[Tensor, "frames"]
     converged: Bool[Tensor, "frames"]
     iterations: Int64[Tensor, "frames"]
@@ -87,6 +89,8 @@ def fit(
     wrist: Literal["free", "fixed"] = "free",
     hand: Literal["right", "left"] = "right",
     betas: Float[np.ndarray, "S"] | None = None,
+    shape: int = 0,
+    smoothness: float = 0.0,
     start: Float[Tensor, "*frames dim"] | np.ndarray | None = None,
     restarts: int = 0,
     iterations: int = 200,
@@ -94,7 +98,7 @@ def fit(
     seed: int = 0,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Fitted:
-    """Fit hand poses to 3D joints, each frame by itself, many at once.
+    """Fit hand poses to 3D joints, many frames at once: each by itself, or as a sequence (``smoothness``).
 
     Args:
         joints: (frames, 21, 3) of one hand or (frames, 42, 3) of both, left first; metres; each hand's points in the
@@ -110,30 +114,57 @@ def fit(
             ``model.hands(pose, arrange="model")`` has them.
         hand: Whose 21 points they are. With a prior of both hands the other hand counts as unseen.
         betas: Shape coefficients of the hand. Default: the mean shape.
+        shape: How many shape coefficients to find, from the first, instead: one set for all frames, with the penalty
+            ``|betas|^2 / 2`` of a standard normal. It is found from at most 100 frames, each by itself.
+        smoothness: Nats per squared mm: each coordinate of each point adds half of it times the square of its move from
+            one frame to the next. At 30 frames a second try ``2 / noise_mm**2``. Frames are then in the order of time,
+            evenly apart; missing ones (all NaN) are filled in. 0 (the default): each frame by itself.
         start: Poses to start from, in the columns of the result. Default: the prior's mean pose; without a prior the
             model's mean hand.
         restarts: Further starts, drawn from the prior; the lowest objective counts.
         iterations: Steps at most for each frame and start.
-        tolerance: Nats: a frame is done when two steps in a row lower its objective by less.
+        tolerance: Nats: a frame is done when two steps in a row lower its objective by less; tied ones, on average.
         seed: Of restarts, and of the poses that a prior's curvature is learnt from. Equal seeds give equal results.
-        progress: Told ``(frames done, frames, "frames")`` now and then.
+        progress: Told ``(frames done, frames, "frames")`` now and then; then, of tied frames, ``"frames, smoothed"``.
 
     Raises:
         ValueError: Joints, mask, noise, start or settings that do not fit; the message says which and what is expected.
     """
     model = model or HandModel()
     _check_settings(prior, wrist, hand, restarts, iterations, tolerance)
-    target, counts, weight, sides = _arranged(joints, seen, noise_mm, hand, prior)
-    columns = PoseColumns(prior, sides, model)
-    starts = _starts(start, columns, len(target))
+    _check_shape_and_smoothness(model, betas, shape, smoothness)
+    given = seen_joints(joints, seen, noise_mm, hand, prior)
+    columns = PoseColumns(prior, given.sides, model)
+    starts = _starts(start, columns, len(given.target))
     generator = torch.Generator().manual_seed(seed)
     curvature = columns.curvature(generator)
-    problems = JointProblems(columns, Skeletons.of(model, sides, betas), target, weight, wrist == "free", curvature)
+    skeletons = Skeletons.of(model, given.sides, betas)
+    problems = JointProblems(columns, skeletons, given.target, given.weight, wrist == "free", curvature)
+    coefficients = torch.zeros(0) if betas is None else torch.as_tensor(betas)
+    if shape:
+        coefficients = _shape(problems, starts, shape, iterations, tolerance)
+        problems = replace(problems, skeletons=skeletons.shaped(coefficients))
     ends = _minima(problems, starts, iterations, tolerance, progress)
     for _ in range(restarts):
-        again = _minima(problems, columns.draw(len(target), generator), iterations, tolerance, progress)
+        again = _minima(problems, columns.draw(len(starts), generator), iterations, tolerance, progress)
         ends = _lower(ends, again)
-    return _fitted(problems, ends, counts)
+    if smoothness and len(starts) > 1:
+        per_square_metre = smoothness * 1e6
+        ends = smoothed(problems, ends, per_square_metre, iterations=iterations, tolerance=tolerance, progress=progress)
+    return _fitted(problems, ends, given.counts, coefficients)
+
+
+def _shape(
+    problems: JointProblems, starts: Float64[Tensor, "frames dim"], count: int, iterations: int, tolerance: float
+) -> Float64[Tensor, "count"]:
+    """Shape coefficients of some of the frames, whose poses are found for the mean shape first."""
+    seen = (problems.weight > 0).any((1, 2)).nonzero().flatten()
+    rows = seen[evenly(len(seen), _SHAPE_FRAMES)]
+    if not len(rows):
+        return torch.zeros(count, dtype=torch.float64)
+    some = replace(problems, target=problems.target[rows], weight=problems.weight[rows])
+    ends = _minima(some, starts[rows], iterations, tolerance, None)
+    return find_shape(some, ends.state, count, iterations=iterations, tolerance=tolerance)
 
 
 def _minima(
@@ -179,7 +210,7 @@ def _lower(first: Minimum, second: Minimum) -> Minimum:
     )
 
 
-def _fitted(problems: JointProblems, ends: Minimum, counts: Bool[Tensor, "frames hands 21"]) -> Fitted:
+def _fitted(problems: JointProblems, ends: Minimum, counts: Bool[Tensor, "frames hands 21"], betas: Tensor) -> Fitted:
     pose, turn, place = ends.state
     points = problems.points(ends.state)
     squared = (points - problems.target).square().sum(-1) * counts
@@ -193,6 +224,7 @@ def _fitted(problems: JointProblems, ends: Minimum, counts: Bool[Tensor, "frames
         seen=counts.flatten(1),
         residual_mm=residual.float(),
         energy=problems.columns.energy(pose).float(),
+        betas=betas.float(),
         objective=ends.value.float(),
         converged=ends.converged,
         iterations=ends.iterations,
@@ -215,77 +247,13 @@ def _check_settings(
         raise ValueError(f"restarts={restarts} are drawn from a prior: give one, or leave restarts out")
 
 
-def _arranged(
-    joints: Tensor | np.ndarray,
-    seen: str | Sequence[str] | np.ndarray | Tensor,
-    noise_mm: float | np.ndarray | Tensor,
-    hand: str,
-    prior: Prior | None,
-) -> tuple[Tensor, Tensor, Tensor, tuple[int, ...]]:
-    """Joints, which count and their weights as (frames, hands, 21), and the sides of the hands that are fitted."""
-    given = torch.as_tensor(joints, dtype=torch.float64, device="cpu").detach()
-    if given.ndim != 3 or given.shape[1] not in (_POINTS, 2 * _POINTS) or given.shape[2] != 3:
-        raise ValueError(
-            f"joints must be (frames, {_POINTS}, 3) of one hand or (frames, {2 * _POINTS}, 3) of both, "
-            f"got {tuple(given.shape)}"
-        )
-    if not len(given):
-        raise ValueError("joints hold no frames")
-    frames, points, _ = given.shape
-    noise = _noise(noise_mm, frames, points)
-    there = given.isfinite().all(-1)
-    if given.isinf().any():
-        raise ValueError("joints hold an infinite number: mark missing points by NaN")
-    counts = (there & _mask(seen, frames, points)).unflatten(1, (-1, _POINTS))
-    target = given.nan_to_num(0.0).unflatten(1, (-1, _POINTS))
-    weight = torch.where(counts, (noise.unflatten(1, (-1, _POINTS)) / 1000) ** -2, 0.0)
-    _check_metres(target, counts)
-    side = ("left", "right").index(hand)
-    if points == 2 * _POINTS:
-        return target, counts, weight, (0, 1)
-    if prior is None or prior.dim == HAND_DIM:
-        return target, counts, weight, (side,)
-    both = [torch.cat([x, torch.zeros_like(x)][:: 1 if side == 0 else -1], dim=1) for x in (target, counts, weight)]
-    return both[0], both[1], both[2], (0, 1)
-
-
-def _mask(seen: str | Sequence[str] | np.ndarray | Tensor, frames: int, points: int) -> Bool[Tensor, "frames points"]:
-    """Which points count, those that are missing aside."""
-    if isinstance(seen, str) and seen == "full":
-        return torch.ones(frames, points, dtype=torch.bool)
-    if isinstance(seen, np.ndarray | Tensor):
-        mask = torch.as_tensor(seen)
-        if mask.dtype != torch.bool or mask.shape not in ((points,), (frames, points)):
-            raise ValueError(
-                f"a mask of seen points must be True and False, ({points},) or ({frames}, {points}), "
-                f"got {mask.dtype} {tuple(mask.shape)}"
-            )
-        return mask.expand(frames, points)
-    names = FINGERTIPS if isinstance(seen, str) and seen == "fingertips" else seen
-    unknown = [names] if isinstance(names, str) else [str(name) for name in names if name not in HAND_POINTS]
-    if unknown:
-        raise ValueError(
-            f'seen: unknown point {unknown[0]!r}; expected "full", "fingertips", a mask, '
-            f"or some of {', '.join(HAND_POINTS)}"
-        )
-    return torch.tensor([name in names for name in HAND_POINTS]).repeat(points // _POINTS).expand(frames, points)
-
-
-def _noise(noise_mm: float | np.ndarray | Tensor, frames: int, points: int) -> Float64[Tensor, "frames points"]:
-    noise = torch.as_tensor(noise_mm, dtype=torch.float64)
-    if noise.shape not in ((), (points,), (frames, points)):
-        raise ValueError(f"noise_mm must be one number, ({points},) or ({frames}, {points}), got {tuple(noise.shape)}")
-    if not bool(((noise > 0) & noise.isfinite()).all()):
-        raise ValueError("noise_mm must be above 0 everywhere: for exact joints take a small one, such as 0.1")
-    return noise.expand(frames, points)
-
-
-def _check_metres(target: Float64[Tensor, "frames hands 21 3"], counts: Bool[Tensor, "frames hands 21"]) -> None:
-    low = target.masked_fill(~counts[..., None], torch.inf).amin(2)
-    high = target.masked_fill(~counts[..., None], -torch.inf).amax(2)
-    widest = float((high - low).max())
-    if widest > _WIDEST:
-        raise ValueError(f"joints of one hand are {widest:.3g} apart: expected metres, so no more than {_WIDEST:g}")
+def _check_shape_and_smoothness(model: HandModel, betas: np.ndarray | None, shape: int, smoothness: float) -> None:
+    if not 0 <= shape <= model.num_betas:
+        raise ValueError(f"shape must be 0 to {model.num_betas}, the coefficients of this hand model, got {shape}")
+    if shape and betas is not None:
+        raise ValueError(f"shape={shape} finds shape coefficients: leave betas out, or shape")
+    if not 0 <= smoothness < float("inf"):
+        raise ValueError(f"smoothness must be 0 or a finite number above it, got {smoothness}")
 
 
 def _starts(start: Tensor | np.ndarray | None, columns: PoseColumns, frames: int) -> Float64[Tensor, "frames dim"]:

@@ -65,7 +65,7 @@ def fit_errors(
         joints: True points where the given joints were, metres. Default: where the model has them, which is right for
             fits with ``wrist="fixed"`` only.
         model: The hand, as given to the fit.
-        betas: Its shape coefficients, as given to the fit.
+        betas: True shape coefficients. Default: those of the fit.
 
     Raises:
         ValueError: Truth of another shape than the fit.
@@ -74,8 +74,9 @@ def fit_errors(
     if true.shape != fitted.pose.shape:
         raise ValueError(f"truth must be poses of shape {tuple(fitted.pose.shape)} as fitted, got {tuple(true.shape)}")
     model = model or HandModel()
-    vertices, _ = _meshes(fitted.pose, fitted.hands, model, betas)
-    true_vertices, rest = _meshes(true, fitted.hands, model, betas)
+    vertices, _ = _meshes(fitted.pose, fitted.hands, model, fitted.betas)
+    shape = fitted.betas if betas is None else torch.as_tensor(betas, dtype=torch.float32)
+    true_vertices, rest = _meshes(true, fitted.hands, model, shape)
     there = rest if joints is None else torch.as_tensor(joints, dtype=torch.float32)
     if there.shape != fitted.points.shape:
         raise ValueError(f"joints must be of shape {tuple(fitted.points.shape)}, got {tuple(there.shape)}")
@@ -111,14 +112,13 @@ def _fingers(pose: Tensor) -> np.ndarray:
 
 
 def _meshes(
-    pose: Tensor, hands: tuple[str, ...], model: HandModel, betas: np.ndarray | None
+    pose: Tensor, hands: tuple[str, ...], model: HandModel, betas: Float[Tensor, "S"]
 ) -> tuple[Float[Tensor, "frames V 3"], Float[Tensor, "frames points 3"]]:
     """Skin and points of the fitted hands alone, their wrists at rest."""
     fingers = torch.from_numpy(_fingers(pose))
     if fingers.shape[1] != HANDS_DIM:
         fingers = torch.cat([fingers, fingers], dim=1)  # the other hand is left out below
-    shape = None if betas is None else torch.as_tensor(betas, dtype=torch.float32)
-    mesh = model.hands(fingers, shape, arrange="model")
+    mesh = model.hands(fingers, betas if len(betas) else None, arrange="model")
     sides = [_SIDES.index(hand) for hand in hands]
     drawn = torch.from_numpy(np.isin(model.side, sides))
     return mesh.vertices[:, drawn], mesh.joints[:, sides].reshape(len(pose), len(sides) * len(HAND_POINTS), 3)

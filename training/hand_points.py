@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -25,12 +26,16 @@ class Skeletons:
         tips: (hands, 5, 3) tip vertices.
         weights: (hands, 5, 16) skinning weights of the tips.
         correctives: (hands, 5, 3, 15, 9) displacement of each tip per entry of the rotation matrices minus identity.
+        joint_shapes: (hands, 16, 3, S) displacement of the joints per unit of each shape coefficient.
+        tip_shapes: (hands, 5, 3, S) that of the tips.
     """
 
     joints: Float64[Tensor, "hands 16 3"]
     tips: Float64[Tensor, "hands 5 3"]
     weights: Float64[Tensor, "hands 5 16"]
     correctives: Float64[Tensor, "hands 5 3 15 9"]
+    joint_shapes: Float64[Tensor, "hands 16 3 S"]
+    tip_shapes: Float64[Tensor, "hands 5 3 S"]
 
     @classmethod
     def of(cls, model: HandModel, sides: Sequence[int], betas: Float[np.ndarray, "S"] | None = None) -> Skeletons:
@@ -44,25 +49,52 @@ class Skeletons:
         Raises:
             ValueError: More shape coefficients than the model has.
         """
-        parts = [model.hand_part(side) for side in sides]
         shape = np.zeros(0) if betas is None else np.asarray(betas, np.float64)
         if shape.ndim != 1 or len(shape) > model.num_betas:
             raise ValueError(f"betas must be one set of at most {model.num_betas} numbers, got shape {shape.shape}")
-        count = len(shape)
+        both = _BOTH_HANDS.get(model) or _BOTH_HANDS.setdefault(model, cls._cut_out(model))
+        chosen = {field.name: getattr(both, field.name)[list(sides)] for field in fields(cls)}
+        return cls(**chosen).shaped(torch.from_numpy(shape))
+
+    @classmethod
+    def _cut_out(cls, model: HandModel) -> Skeletons:
+        parts = [model.hand_part(side) for side in (0, 1)]
 
         def stack(arrays: list[np.ndarray]) -> Tensor:
             return torch.from_numpy(np.stack(arrays).astype(np.float64))
 
         return cls(
-            joints=stack([p.joints + p.joint_shapedirs[..., :count] @ shape for p in parts]),
-            tips=stack([p.vertices[p.tips] + p.shapedirs[p.tips][..., :count] @ shape for p in parts]),
+            joints=stack([p.joints for p in parts]),
+            tips=stack([p.vertices[p.tips] for p in parts]),
             weights=stack([p.weights[p.tips] for p in parts]),
             correctives=stack([p.posedirs[p.tips].reshape(_FINGERS, 3, _JOINTS, 9) for p in parts]),
+            joint_shapes=stack([p.joint_shapedirs for p in parts]),
+            tip_shapes=stack([p.shapedirs[p.tips] for p in parts]),
+        )
+
+    def shaped(self, betas: Float64[Tensor, "count"]) -> Skeletons:
+        """The same hands, so many shape coefficients further."""
+        count = len(betas)
+        return replace(
+            self,
+            joints=self.joints + self.joint_shapes[..., :count] @ betas,
+            tips=self.tips + self.tip_shapes[..., :count] @ betas,
         )
 
     def points(self, pose: Float64[Tensor, "frames hands 45"]) -> Float64[Tensor, "frames hands 21 3"]:
         """Wrist, joints and tips, where the model keeps its hands: :meth:`HandModel.hands` with ``arrange="model"``."""
         return self._posed(pose).points
+
+    def motion_by_shape(
+        self, pose: Float64[Tensor, "frames hands 45"], count: int
+    ) -> Float64[Tensor, "frames hands 21 3 count"]:
+        """How the points move per unit of the first shape coefficients, metres: the same whatever the shape is."""
+        still = torch.zeros_like(self.correctives)
+        unit = [
+            replace(self, joints=self.joint_shapes[..., k], tips=self.tip_shapes[..., k], correctives=still)
+            for k in range(count)
+        ]
+        return torch.stack([hands.points(pose) for hands in unit], dim=-1)
 
     def points_and_motion(
         self, pose: Float64[Tensor, "frames hands 45"]
@@ -108,6 +140,10 @@ class Skeletons:
         parts = torch.einsum("fhkab,fhtkb->fhtka", turn, levers) + place[:, :, None]
         parts = parts * self.weights[..., None]
         return _Posed(torch.cat([place, parts.sum(-2)], dim=2), turn, rotations, parts)
+
+
+_BOTH_HANDS: WeakKeyDictionary[HandModel, Skeletons] = WeakKeyDictionary()
+"""What was cut out of a model while it is in use: its file is read again for that, which takes as long as a fit."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,9 @@ _DRAWN = 512
 
 _ENERGIES_AT_ONCE = 256
 
+Motion = Float64[Tensor, "frames hands 63 numbers"]
+"""Metres that each coordinate of the points moves per unit of each number."""
+
 
 class PoseColumns:
     """Which numbers make up a pose that is fitted, and its energy under a prior.
@@ -164,22 +167,39 @@ class JointProblems:
         return torch.block_diag(self.prior_curvature, self.prior_curvature.new_zeros(wrists, wrists))
 
     def near(self, state: State, rows: Int64[Tensor, "chosen"]) -> Surroundings:
+        return self.around(state, rows, *self.points_and_motion(state))
+
+    def points_and_motion(self, state: State) -> tuple[Float64[Tensor, "frames hands 21 3"], Motion]:
+        """Where the points of states are, and how they move with each hand's own numbers."""
         pose, turn, place = state
-        weight = self.weight[rows]
         points, motion = self.skeletons.points_and_motion(self.columns.hands(pose))
         points = self._placed(points, turn, place)
-        apart = points - self.target[rows]
         motion = (turn[:, :, None] @ motion).flatten(2, 3)
         if self.free:
             levers = -skew(points - place[:, :, None]).flatten(2, 3)
             moves = torch.eye(3, dtype=pose.dtype).repeat(21, 1).expand(*levers.shape)
             motion = torch.cat([motion, levers, moves], dim=-1)
+        return points, motion
+
+    def motion_by_shape(self, state: State, count: int) -> Motion:
+        """How the points move per unit of the first ``count`` shape coefficients, while pose and wrist stay."""
+        pose, turn, _ = state
+        motion = self.skeletons.motion_by_shape(self.columns.hands(pose), count)
+        if self.free:
+            motion = turn[:, :, None] @ (motion - motion[:, :, :1])
+        return motion.flatten(2, 3)
+
+    def around(
+        self, state: State, rows: Int64[Tensor, "chosen"], points: Float64[Tensor, "frames hands 21 3"], motion: Motion
+    ) -> Surroundings:
+        """:meth:`near`, with what :meth:`points_and_motion` gives of the states."""
+        weight, apart = self.weight[rows], points - self.target[rows]
         weighted = motion * weight.repeat_interleave(3, -1)[..., None]
         slope = (weighted.mT @ apart.flatten(2)[..., None])[..., 0]
-        energy, energy_slope = self.columns.energy_and_slope(pose)
+        energy, energy_slope = self.columns.energy_and_slope(state[0])
         rest = torch.nn.functional.pad(energy_slope, (0, 6 * len(self.columns.sides) if self.free else 0))
         squares = 0.5 * (apart.square().sum(-1) * weight).sum((1, 2))
-        gradient, curvature = self._gathered(slope, weighted.mT @ motion)
+        gradient, curvature = self.gathered(slope, weighted.mT @ motion)
         return Surroundings(squares + energy, gradient + rest, curvature, rest)
 
     def moved(self, state: State, step: Float64[Tensor, "chosen numbers"]) -> State:
@@ -195,8 +215,8 @@ class JointProblems:
     def _placed(self, points: Tensor, turn: Tensor, place: Tensor) -> Tensor:
         return (points - points[:, :, :1]) @ turn.mT + place[:, :, None] if self.free else points
 
-    def _gathered(self, slope: Tensor, curvature: Tensor) -> tuple[Tensor, Tensor]:
-        """Each hand's block at its place among all numbers."""
+    def gathered(self, slope: Tensor, curvature: Tensor) -> tuple[Tensor, Tensor]:
+        """Each hand's slope (frames, hands, own) and curvature (frames, hands, own, own) among all numbers."""
         frames, hands, own = slope.shape
         dim, wrists = self.columns.dim, own - HAND_DIM
         first = HANDS_COLUMNS.start if dim == POSE_DIM else 0

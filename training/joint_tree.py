@@ -36,7 +36,8 @@ def conditions(condition: JointCondition, active: Bool[np.ndarray, "dim"]) -> Bo
     joints = moving_joints(active)
     if condition == "earlier":
         return np.tri(len(joints), k=-1, dtype=bool)
-    return np.array([[int(i) in _given(condition, int(j), parents) for i in joints] for j in joints])
+    given = [_given(condition, int(joint), parents) for joint in joints]
+    return np.array([[int(other) in own for other in joints] for own in given])
 
 
 def levels(given: Bool[np.ndarray, "joints joints"]) -> list[Int[np.ndarray, "level"]]:

@@ -114,6 +114,17 @@ class PriorModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self._noise = checkpoint.get("noise")
+        self._set_rates(checkpoint)
+
+    def _set_rates(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the configuration's learning rate and weight decay, where the checkpoint has what they were."""
+        config = self.config
+        for optimizer in checkpoint["optimizer_states"]:
+            for group, decay in zip(optimizer["param_groups"], (config.weight_decay, 0.0), strict=True):
+                group["lr"] *= config.learning_rate / group["initial_lr"]
+                group |= {"initial_lr": config.learning_rate, "weight_decay": decay}
+        for scheduler in checkpoint["lr_schedulers"]:
+            scheduler["base_lrs"] = [config.learning_rate] * len(scheduler["base_lrs"])
 
     def on_train_start(self) -> None:
         restore_noise(self.trainer, self._noise, self.config.seed)

@@ -30,6 +30,8 @@ WINDOW_BLOCKS = 2_048
 """Blocks from all over the split among whose frames batches are drawn: 131,072 frames, 47 MB of hands."""
 
 _MIXER = 1_000_003
+_SEEDS = 2**64
+"""How many seeds a generator of torch takes."""
 
 
 class PoseBatches(ABC):
@@ -97,7 +99,8 @@ class PoseBatches(ABC):
         """The order of an epoch, or what is to be shuffled inside it."""
         if self.seed is None:
             return torch.arange(count)
-        generator = torch.Generator().manual_seed((self.seed * _MIXER + self.epoch()) * _MIXER + salt)
+        mixed = (self.seed * _MIXER + self.epoch()) * _MIXER + salt
+        generator = torch.Generator().manual_seed(mixed % _SEEDS)  # unchanged for seeds below 18 million
         return torch.randperm(count, generator=generator)
 
     @abstractmethod

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,9 +87,9 @@ def train(
             raise
         except Exception as error:
             message = advice(error, config)
-            log.error("%s", message, exc_info=error)
             with contextlib.suppress(OSError):  # a full disk: the watcher sees the dead process instead
                 run.update_status(state="failed", message=message)
+                _log_failure(run, message, error)
             raise TrainingError(message) from error
     return run
 
@@ -260,6 +261,13 @@ def _logged(run: RunFolder) -> Iterator[None]:
             logger.removeHandler(handler)
         log.setLevel(level)
         handler.close()
+
+
+def _log_failure(run: RunFolder, message: str, error: Exception) -> None:
+    """Into the run's own log with its traceback, and nowhere else: who asked is told by one line, the exception's."""
+    with run.log_file.open("a", encoding="utf-8") as file:
+        file.write(f"{message}\n")
+        traceback.print_exception(error, file=file)
 
 
 @contextlib.contextmanager

@@ -38,10 +38,10 @@ def store_of(data_dir: Path | str, splits_dir: Path | str, pose: Literal["hands"
         RuntimeError: Another process is packing it.
     """
     from data_tools.hand_mean import licensed_hands_mean
-    from data_tools.store import PoseStore, pack
+    from data_tools.store import PoseStore, is_store, pack
 
     folder, data = Path(splits_dir), Path(data_dir)
-    if (folder / "store.json").is_file():
+    if is_store(folder):
         return _checked(PoseStore(folder), pose)
     splits = _content_of(folder)
     kept, note = folder / f"store_{pose}", folder / f"store_{pose}.json"

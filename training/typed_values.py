@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -69,11 +70,26 @@ def known(name: str, among: Mapping[str, Any], what: str) -> str:
     return name
 
 
+_ALSO_CALLED = {
+    "lr": "learning_rate",
+    "bs": "batch_size",
+    "wd": "weight_decay",
+    "gpus": "devices",
+    "latent": "model.z_dim",
+    "latent_dim": "model.z_dim",
+    "kl_weight": "model.beta",
+    "layers": "model.K",
+    "n_layers": "model.K",
+}
+"""Names that other programs have for our keys and that look like others of ours, or like none."""
+
+
 def _unknown_key(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    if not near:  # model.lr for learning_rate, z_dim for model.z_dim: compare the last parts
-        tails = {name.rpartition(".")[2]: name for name in known}
-        near = [tails[tail] for tail in difflib.get_close_matches(key.rpartition(".")[2], tails, n=1, cutoff=0.5)]
+    tail = key.rpartition(".")[2].lower().replace("-", "_")  # model.lr for learning_rate, z_dim for model.z_dim
+    tails = {name.rpartition(".")[2].lower(): name for name in known}
+    near = [name for name in (_ALSO_CALLED.get(tail), tails.get(tail)) if name in known]
+    near += difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    near += [tails[match] for match in difflib.get_close_matches(tail, tails, n=1, cutoff=0.5)]
     return f"unknown key {key}; " + (f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}")
 
 
@@ -96,7 +112,7 @@ def _scalar(value: Any, annotation: type) -> Any:
         number = float(value) if isinstance(value, str | int | float) else None
     except ValueError:
         return None
-    if number is None or number != number:
+    if number is None or not math.isfinite(number):
         return None
     if annotation is int:
         return int(number) if number.is_integer() else None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from data_tools.hand_model import HandModel
+from data_tools.store import PoseStore
 from training.prior import PoseStatistics
 
 
@@ -32,3 +36,16 @@ def statistics() -> PoseStatistics:
 def two_columns() -> PoseStatistics:
     """Hands of which only columns 4 and 40 move, so that integrals over poses can be taken on a grid."""
     return _statistics_of([4, 40])
+
+
+@pytest.fixture(scope="session")
+def model() -> HandModel:
+    return HandModel()
+
+
+@pytest.fixture(scope="session")
+def plain(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same frames as train.npz, val.npz and test.npz."""
+    folder = tmp_path_factory.mktemp("plain")
+    PoseStore(demo_store).write_npz(folder)
+    return folder

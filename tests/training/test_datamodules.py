@@ -14,7 +14,6 @@ import pytorch_lightning as pl
 import torch
 
 from data_tools.store import PoseStore, pack
-from training import frame_loading
 from training.datamodules import (
     ComprehensivePoseDataModule,
     ConsolidatedHandDataModule,
@@ -22,23 +21,12 @@ from training.datamodules import (
     HandVAEDataModule,
     PriorDataModule,
 )
-from training.frame_loading import ArrivingFrames, prepared_frames, standardise_
-
-Modules = Callable[[], pl.LightningDataModule]
 
 
 @pytest.fixture(scope="module")
 def splits(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The splits that the small store was packed from, without it."""
     return shutil.copytree(demo_store.parent / "splits", tmp_path_factory.mktemp("splits") / "splits")
-
-
-@pytest.fixture(scope="module")
-def plain(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same frames as train.npz, val.npz and test.npz."""
-    folder = tmp_path_factory.mktemp("plain")
-    PoseStore(demo_store).write_npz(folder)
-    return folder
 
 
 def all_of(batches: Any, key: str | None = None) -> torch.Tensor:
@@ -57,133 +45,6 @@ def test_store_comes_standardised_once_and_whole(demo_store: Path) -> None:
     assert len(val) == 50
     expected = (store.split("val")[[0, -1]] - store.mean) / store.std
     np.testing.assert_allclose(val[[0, -1]].numpy(), expected[:, store.active], rtol=1e-4, atol=1e-5)
-
-
-class Counting(pl.LightningModule):
-    """Learns nothing, and notes each batch that it is given."""
-
-    def __init__(self, *, by_step: bool) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(()))
-        self.by_step = by_step
-        self.seen: list[tuple[int, float]] = []
-
-    def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.SGD(self.parameters(), 0.1)
-        if not self.by_step:
-            return optimizer
-        total = int(self.trainer.estimated_stepping_batches)  # asks for the loaders before the checkpoint is read
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-        frames = batch if isinstance(batch, torch.Tensor) else batch["lhand_pose"]
-        self.seen.append((self.current_epoch, float(frames.double().sum())))
-        return self.weight * frames.mean()
-
-
-class SaveAt(pl.Callback):
-    """Keeps a checkpoint after a step."""
-
-    def __init__(self, step: int, path: Path) -> None:
-        self.step, self.path = step, path
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        if trainer.global_step == self.step:
-            trainer.save_checkpoint(self.path)
-
-
-@pytest.mark.parametrize("by_step", [True, False], ids=["scheduled by step", "not scheduled"])
-@pytest.mark.parametrize("kind", ["priors", "hands", "vectors", "mapped", "plain files"])
-def test_a_resumed_run_completes_the_interrupted_epoch(
-    kind: str, by_step: bool, demo_store: Path, plain: Path, tmp_path: Path
-) -> None:
-    makers: dict[str, Modules] = {
-        "priors": lambda: PriorDataModule(PoseStore(demo_store), batch_size=400),
-        "hands": lambda: HandPriorDataModule(demo_store, demo_store, batch_size=400),
-        "vectors": lambda: HandVAEDataModule(demo_store, demo_store, batch_size=400),
-        "mapped": lambda: HandVAEDataModule(demo_store, demo_store, batch_size=400, mmap=True),
-        "plain files": lambda: ConsolidatedHandDataModule(plain, batch_size=400),
-    }
-    still = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
-    still |= {"enable_model_summary": False, "limit_val_batches": 0, "max_epochs": 2, "default_root_dir": tmp_path}
-    whole, resumed = Counting(by_step=by_step), Counting(by_step=by_step)
-    saved = tmp_path / "middle.ckpt"
-    pl.Trainer(**still, callbacks=[SaveAt(2, saved)]).fit(whole, datamodule=makers[kind]())
-    pl.Trainer(**still).fit(resumed, datamodule=makers[kind](), ckpt_path=saved, weights_only=True)
-    assert len(whole.seen) == 8
-    assert resumed.seen == whole.seen[2:]
-
-
-@pytest.mark.parametrize("columns", [slice(None), slice(45, 90)])
-def test_frames_are_read_in_pieces_and_stay_in_order(
-    demo_store: Path, columns: slice, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whether they are prepared where they lie (all columns) or beside it (some)."""
-    monkeypatch.setattr(frame_loading, "CHUNK_FRAMES", 37)
-    store = PoseStore(demo_store)
-    for split in store.splits:
-        frames = prepared_frames(store, split, lambda poses: poses[:, columns].mul_(2))
-        np.testing.assert_array_equal(frames, 2 * store.split(split)[:, columns])
-
-
-def test_frames_can_be_had_before_all_are_in_memory(demo_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are fetched by themselves, and are the same as those that come from memory later."""
-    monkeypatch.setattr(frame_loading, "CHUNK_FRAMES", 37)
-    store = PoseStore(demo_store)
-    index = torch.tensor([500, 3, 3, 299])
-    expected, threads = 2 * torch.from_numpy(store.split("train")[index.numpy()]), torch.get_num_threads()
-    arriving = ArrivingFrames(store, "train", lambda poses: poses.mul_(2))
-    assert len(arriving) == len(store.split("train"))
-    assert torch.equal(arriving.rows(index), expected)
-    assert torch.equal(arriving.rows(index), expected)
-    assert torch.equal(arriving.all()[index], expected)
-    assert torch.get_num_threads() == threads
-
-
-def test_a_frame_that_is_no_number_stops_whoever_waits_for_it(
-    demo_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(frame_loading, "CHUNK_FRAMES", 37)
-    broken = shutil.copytree(demo_store, tmp_path / "store")
-    poses = np.load(broken / "poses.npy", mmap_mode="r+")
-    poses[PoseStore(broken).about["splits"]["train"][0] + 500, 3] = np.nan
-    poses.flush()
-    arriving = ArrivingFrames(PoseStore(broken), "train", lambda poses: poses)
-    assert torch.isfinite(arriving.rows(torch.arange(5))).all()
-    with pytest.raises(ValueError, match=r"train split of .* holds a pose that is not a number"):
-        arriving.rows(torch.arange(5))
-
-
-def test_a_store_that_became_shorter_is_named(demo_store: Path, tmp_path: Path) -> None:
-    store = PoseStore(shutil.copytree(demo_store, tmp_path / "store"))
-    poses = store.poses
-    with (store.path / "poses.npy").open("r+b") as file:
-        file.truncate(poses.offset + poses.nbytes // 2)  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match=r"poses\.npy: has become shorter since it was opened; pack again"):
-        prepared_frames(store, "train", lambda poses: poses)
-
-
-def test_standardised_in_one_pass_as_in_two() -> None:
-    frames = torch.randn(50, 6, generator=torch.Generator().manual_seed(0))
-    mean, std = torch.tensor([0, 0.5, -3, 0, 1, 2.0]), torch.tensor([1, 0.1, 0.01, 2, 1e-4, 1])
-    frames = frames * std + mean
-    expected = (frames - mean) / std
-    tolerance = 4 * torch.finfo(torch.float32).eps * (mean.abs() / std + expected.abs() + 1)
-    assert ((standardise_(frames, mean, std) - expected).abs() <= tolerance).all()
-
-
-def test_frames_that_are_not_numbers_are_refused(demo_store: Path, tmp_path: Path) -> None:
-    broken = shutil.copytree(demo_store, tmp_path / "store")
-    poses = np.load(broken / "poses.npy", mmap_mode="r+")
-    store = PoseStore(broken)
-    poses[store.about["splits"]["val"][0] + 3, 3] = np.nan
-    poses.flush()
-    with pytest.raises(ValueError, match=r"val split of .* holds a pose that is not a number"):
-        prepared_frames(store, "val", lambda pose: pose)
-    store.about["splits"]["train"] = [0, 0]
-    with pytest.raises(ValueError, match=r"train split of .* is empty"):
-        prepared_frames(store, "train", lambda pose: pose)
 
 
 def test_splits_are_packed_once(

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ from training.score_definitions import LIKELIHOOD, SAMPLES, SCORES
 from training.score_files import csv_text, escape, latex_text
 from training.score_table import ScoreTable, compare
 
-FEW = ScoredFrames(samples=300, overlap=100, nearest=20, known=200, spread=30, reconstructed=1000, decoded=40, shown=4)
+FEWER = {"samples": 300, "overlap": 100, "nearest": 20, "known": 200, "spread": 30, "decoded": 40, "shown": 4}
+FEW = ScoredFrames(**FEWER, reconstructed=1000)
 TINY_VAE = {"max_epochs": 1, "batch_size": 256, "model.hidden": 16, "model.z_dim": 4, "model.importance_samples": 4}
 
 
@@ -46,6 +48,13 @@ def table(demo_run: Path, demo_store: Path, tmp_path_factory: pytest.TempPathFac
     return compare([demo_run, vaes[0], diagonal, vaes[1].path], demo_store, settings=FEW)
 
 
+@pytest.fixture
+def fewer_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Likelihoods are of all frames; what is drawn beside them is left small."""
+    monkeypatch.setattr("training.evaluation.ScoredFrames", partial(ScoredFrames, **FEWER))
+
+
+@pytest.mark.usefixtures("fewer_samples")
 def test_nll_is_the_mean_over_the_split(demo_run: Path, demo_store: Path) -> None:
     (row,) = evaluate(demo_run, demo_store).to_dicts()
     poses = torch.from_numpy(np.array(PoseStore(demo_store).split("test")))
@@ -56,6 +65,7 @@ def test_nll_is_the_mean_over_the_split(demo_run: Path, demo_store: Path) -> Non
     assert row["frames"] == len(poses)
 
 
+@pytest.mark.usefixtures("fewer_samples")
 def test_takes_several_runs_and_another_split(demo_run: Path, demo_store: Path) -> None:
     table = evaluate([demo_run, RunFolder(demo_run)], PoseStore(demo_store), split="val", at_most=20)
     assert table["frames"].to_list() == [20, 20]

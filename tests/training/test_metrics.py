@@ -33,11 +33,6 @@ def normal(rows: int, columns: int, seed: int, scale: float = 1.0) -> torch.Tens
     return scale * torch.from_numpy(np.random.default_rng(seed).normal(size=(rows, columns)))
 
 
-@pytest.fixture(scope="module")
-def model() -> HandModel:
-    return HandModel()
-
-
 def test_frechet_distance_is_that_of_the_textbook() -> None:
     first, second = normal(300, 6, 0) @ normal(6, 6, 1), 0.3 + normal(200, 6, 2) @ normal(6, 6, 3)
     a, b = first.numpy(), second.numpy()

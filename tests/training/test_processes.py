@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +18,7 @@ from training.config import resolve
 from training.processes import Place, place
 from training.run_folder import RunFolder
 
-TINY = {
+TINY: dict[str, Any] = {
     "devices": "cpu",
     "processes": 2,
     "max_epochs": 3,
@@ -33,8 +35,24 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def shared(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """A training that two processes shared."""
-    return train("hand_vae", demo_store, out=tmp_path_factory.mktemp("shared"), overrides=TINY)
+    """A training that two processes of torchrun shared. Without a run folder: the first makes it, tells the other."""
+    out = tmp_path_factory.mktemp("shared")
+    settings = {key: value for key, value in TINY.items() if key not in ("model", "processes", "patience")}
+    settings |= {f"model.{key}": value for key, value in TINY["model"].items()} | {"patience": "null"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command += ["-m", "training.run", "--prior", "hand_vae", "--store", str(demo_store), "--out", str(out)]
+    done = subprocess.run(
+        [*command, "--set", *(f"{key}={value}" for key, value in settings.items())],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (path,) = out.iterdir()
+    return RunFolder(path)
 
 
 def test_two_processes_leave_one_whole_run_folder(shared: RunFolder) -> None:
@@ -63,20 +81,29 @@ def test_each_process_has_batches_and_noise_of_its_own(shared: RunFolder) -> Non
     assert content["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["processed"] == 12
 
 
-def test_a_shared_training_goes_on_in_both(shared: RunFolder) -> None:
-    train(None, resume=shared, overrides={"max_epochs": 4})
-    assert (shared.status()["state"], shared.status()["step"]) == ("finished", 16)
-    assert [line["step"] for line in shared.metrics() if "train/loss" in line] == list(range(1, 17))
+def test_a_shared_training_goes_on_in_one_process_where_it_was(shared: RunFolder, tmp_path: Path) -> None:
+    """Alone it takes twice as many batches for an epoch: epochs are not counted by them."""
+    run = RunFolder(shutil.copytree(shared.path, tmp_path / shared.name))
+    train(None, resume=run, overrides={"processes": 1, "max_epochs": 4})
+    status, lines = run.status(), run.metrics()
+    assert (status["state"], status["step"], status["epoch"]) == ("finished", 20, 4)
+    assert [line["epoch"] for line in lines if "train/loss" in line][12:] == [3 + k / 8 for k in range(1, 9)]
+    assert [line["epoch"] for line in lines if "val/nll" in line] == [1, 2, 3, 4]
 
 
-def test_a_shared_training_can_be_stopped(demo_store: Path, tmp_path: Path) -> None:
-    def stop(status: dict[str, object]) -> None:
-        if status.get("step"):
-            RunFolder(next(tmp_path.iterdir())).request_stop()
+def test_a_shared_training_goes_on_in_both_and_can_be_stopped(shared: RunFolder) -> None:
+    """Started by :func:`train` itself, and taking up where the processes of torchrun left off."""
 
-    run = train("hand_vae", demo_store, out=tmp_path, overrides=TINY | {"max_epochs": 100_000}, progress=stop)
-    assert run.status()["state"] == "stopped"
-    assert load_prior(run, "last").name == "hand_vae"
+    def stop(status: dict[str, Any]) -> None:
+        if int(status.get("step", 0)) > 12:
+            shared.request_stop()
+
+    train(None, resume=shared, overrides={"max_epochs": 100_000}, progress=stop)
+    status = shared.status()
+    assert status["state"] == "stopped"
+    assert status["step"] > 12
+    assert [line["step"] for line in shared.metrics() if "train/loss" in line] == list(range(1, status["step"] + 1))
+    assert load_prior(shared, "last").name == "hand_vae"
 
 
 def test_a_failure_of_all_processes_is_one_line(demo_store: Path, tmp_path: Path) -> None:
@@ -84,27 +111,6 @@ def test_a_failure_of_all_processes_is_one_line(demo_store: Path, tmp_path: Path
         train("hand_vae", demo_store, out=tmp_path, overrides=TINY | {"learning_rate": 1e30})
     assert "\n" not in str(error.value)
     assert RunFolder(next(tmp_path.iterdir())).status()["state"] == "failed"
-
-
-def test_torchrun_starts_them_too(demo_store: Path, tmp_path: Path) -> None:
-    """Without a run folder: the first process makes it and tells the other."""
-    settings = [f"{key}={value}" for key, value in TINY.items() if key not in ("model", "processes", "patience")]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    command += ["-m", "training.run", "--prior", "hand_vae", "--store", str(demo_store), "--out", str(tmp_path)]
-    done = subprocess.run(
-        [*command, "--set", *settings, "model.hidden=16"],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    (path,) = tmp_path.iterdir()
-    run = RunFolder(path)
-    assert run.status()["state"] == "finished"
-    assert run.card()["hardware"]["trained_on"] == "2 processes on the CPU"  # type: ignore[index]
 
 
 def test_where_torchrun_and_slurm_put_a_process(monkeypatch: pytest.MonkeyPatch) -> None:

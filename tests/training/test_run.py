@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from training import load_prior, train
 from training.advice import TrainingError
 from training.config import read
 from training.evaluation import held_out_frames, score
+from training.run import main
 from training.run_folder import METRICS, RunFolder
 
 TINY = {
@@ -212,7 +214,9 @@ def test_tensorboard_events_are_written_on_request(tiny: Callable[..., RunFolder
     assert list(run.path.rglob("events.out.tfevents.*"))
 
 
-def test_divergence_ends_with_advice(tiny: Callable[..., RunFolder], tmp_path: Path) -> None:
+def test_divergence_ends_with_advice(
+    tiny: Callable[..., RunFolder], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(TrainingError, match=r"diverged.*lower learning_rate \(now 1e\+30\)"):
         tiny({"learning_rate": 1e30})
     (path,) = tmp_path.iterdir()
@@ -221,6 +225,8 @@ def test_divergence_ends_with_advice(tiny: Callable[..., RunFolder], tmp_path: P
     assert "lower learning_rate" in status["message"]
     assert "\n" not in status["message"]
     assert "Traceback" in (path / "log.txt").read_text()
+    shown = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert shown == []  # a command shows warnings on standard error, and says its one line itself
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
@@ -264,24 +270,18 @@ def test_a_mistake_in_a_queued_run_is_told_in_its_folder(demo_store: Path, tmp_p
     assert "did you mean model.z_dim" in run.status()["message"]
 
 
-def process(*arguments: str) -> subprocess.Popen[str]:
-    """A detached training, as a notebook starts it."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "training.run", *arguments],
+def test_sigterm_stops_a_detached_run_and_keeps_its_work(demo_store: Path, tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path, "hand_vae")
+    settings = ["max_epochs=100000", "log_seconds=0.05", "val_frames=64", "model.hidden=16"]
+    command = [sys.executable, "-m", "training.run", "--prior", "hand_vae", "--store", str(demo_store)]
+    child = subprocess.Popen(
+        [*command, "--run-dir", str(run.path), "--set", *settings],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         cwd=Path(__file__).parents[2],
     )
-
-
-def test_sigterm_stops_a_detached_run_and_keeps_its_work(demo_store: Path, tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path, "hand_vae")
-    settings = ["max_epochs=100000", "log_seconds=0.05", "val_frames=64", "model.hidden=16"]
-    child = process(
-        "--prior", "hand_vae", "--store", str(demo_store), "--run-dir", str(run.path), "--set", *settings
-    )  # fmt: skip
     deadline = time.monotonic() + 120
     while not run.metrics() and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -295,9 +295,29 @@ def test_sigterm_stops_a_detached_run_and_keeps_its_work(demo_store: Path, tmp_p
     assert load_prior(run, "last").name == "hand_vae"
 
 
-def test_failing_process_says_one_line_and_exits_with_an_error(demo_store: Path, tmp_path: Path) -> None:
-    child = process("--prior", "hand_vae", "--store", str(demo_store), "--out", str(tmp_path), "--set", "model.zdim=3")
-    _, err = child.communicate(timeout=120)
-    assert child.returncode == 1
-    assert err.splitlines() == ["error: unknown key model.zdim; did you mean model.z_dim?"]
+def test_a_command_that_fails_says_one_line_and_exits_with_an_error(
+    demo_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--prior", "hand_vae", "--store", str(demo_store), "--out", str(tmp_path), "--set", "model.zdim=3"]
+    assert main(arguments) == 1
+    assert capsys.readouterr().err.splitlines() == ["error: unknown key model.zdim; did you mean model.z_dim?"]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_resumed_run_learns_as_its_overrides_say(tiny: Callable[..., RunFolder]) -> None:
+    """The checkpoint holds the old rate and decay; what does not fit it any more is refused by name."""
+    run = tiny({"learning_rate": 1e-3, "weight_decay": 0.5})
+    train(None, resume=run, overrides={"max_epochs": 4, "learning_rate": 3e-5, "weight_decay": 0.25})
+    rates = {line["step"]: line["learning_rate"] for line in run.metrics()}
+    assert [rates[step] for step in (12, 13, 16)] == pytest.approx([1e-3, 3e-5, 3e-5])
+    groups = torch.load(run.checkpoint_file("last"), weights_only=True)["optimizer_states"][0]["param_groups"]
+    assert [(group["lr"], group["weight_decay"]) for group in groups] == [(3e-5, 0.25), (3e-5, 0.0)]
+    with pytest.raises(ValueError, match=r"batch_size, ema cannot change when run .* goes on"):
+        train(None, resume=run, overrides={"max_epochs": 5, "batch_size": 300, "ema": 0.9})
+
+
+def test_any_seed_will_do(tiny: Callable[..., RunFolder]) -> None:
+    """A date as a seed is longer than what batches are shuffled by."""
+    assert tiny({"max_epochs": 1, "seed": 20_261_121}).status()["state"] == "finished"
+    with pytest.raises(ValueError, match="seed must be within"):
+        tiny({"seed": 2**60})
