@@ -84,6 +84,7 @@ function render({ model, el }) {
       root.style.setProperty(`--${"lr"[k]}`, `translate(${x}px, ${Math.min(y + 3, h - 11)}px) translateX(-50%)`); // never cut
     });
     root.dataset.frameCount = ++frames;
+    root.dataset.atRest = picture.sharp;
   }
 
   function lay() {

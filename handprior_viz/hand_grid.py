@@ -10,12 +10,10 @@ hands must live in one.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
 from jaxtyping import Float
@@ -23,10 +21,10 @@ from jaxtyping import Float
 from data_tools.hand_model import HandModel
 from data_tools.pose_layout import HANDS_DIM
 from handprior_viz import hand_picture
+from handprior_viz.live_hands import LiveHands
 from handprior_viz.pacing import LatestWins
-from handprior_viz.pictures.lighting import LOOK
 from handprior_viz.pictures.stage import TURNS, View
-from handprior_viz.render import Renderer, caption_of, contact_sheet
+from handprior_viz.render import Renderer, contact_sheet
 from handprior_viz.style import CSS
 
 _FOLDER = Path(__file__).parent
@@ -37,7 +35,7 @@ MOST = 64
 _Shown = tuple[np.ndarray, list[dict[str, str]]]
 
 
-class HandGrid(anywidget.AnyWidget):
+class HandGrid(LiveHands):
     """Small live hands side by side, all turning together. The newest poses win; safe to call from any thread.
 
     Attributes:
@@ -49,26 +47,14 @@ class HandGrid(anywidget.AnyWidget):
     _esm = hand_picture.SCRIPT + (_FOLDER / "hand_grid.js").read_text(encoding="utf-8")
     _css = CSS + (_FOLDER / "hand_grid.css").read_text(encoding="utf-8")
 
-    caption = traitlets.Unicode().tag(sync=True)
     cards: traitlets.List[Any] = traitlets.List().tag(sync=True)
     poses = traitlets.Bytes().tag(sync=True)
-    version = traitlets.Int(0).tag(sync=True)
     # Never change after the start.
     columns = traitlets.Int(4).tag(sync=True)
     cell: traitlets.List[Any] = traitlets.List().tag(sync=True)
     view = traitlets.Unicode("palm").tag(sync=True)
     action = traitlets.Unicode().tag(sync=True)
     step = traitlets.Float(hand_picture.STEP).tag(sync=True)
-    look = traitlets.Dict().tag(sync=True)
-    stage = traitlets.Dict().tag(sync=True)
-    faces = traitlets.Bytes().tag(sync=True)
-    left_count = traitlets.Int().tag(sync=True)
-    nails = traitlets.Bytes().tag(sync=True)
-    indptr = traitlets.Bytes().tag(sync=True)
-    indices = traitlets.Bytes().tag(sync=True)
-    weights = traitlets.Bytes().tag(sync=True)
-
-    _work: LatestWins[_Shown] | None = None
 
     def __init__(
         self,
@@ -99,22 +85,21 @@ class HandGrid(anywidget.AnyWidget):
             raise ValueError(f"view must be one of {', '.join(TURNS)}, got {view!r}")
         if columns < 1:
             raise ValueError(f"a grid needs at least one column, got {columns}")
-        self._renderer = Renderer(model, platform=None)
+        renderer = Renderer(model, platform=None)
         self._on_click = on_click
         self._view: View = view
         self._synthetic = synthetic
         self._shown: _Shown = (np.zeros((0, HANDS_DIM), np.float32), [])
-        model = self._renderer.model
-        self._work = LatestWins(self._publish, name="hand-grid")
+        self._work: LatestWins[_Shown] | None = LatestWins(self._publish, name="hand-grid")
         super().__init__(
-            caption=caption_of(model, synthetic=synthetic),
+            renderer,
+            synthetic=synthetic,
             columns=columns,
             cell=list(cell),
             view=view,
             action=action if on_click else "",
-            look=LOOK.as_message(),
-            stage=hand_picture.stage_message(self._renderer.stage),
-            **hand_picture.topology(self._renderer.mesh, model.faces, model.side, fine=False),
+            stage=hand_picture.stage_message(renderer.stage),
+            **hand_picture.topology(renderer.mesh, renderer.model.faces, renderer.model.side, fine=False),
         )
         self.on_msg(self._hear)
 
@@ -155,10 +140,6 @@ class HandGrid(anywidget.AnyWidget):
         if self._work is not None:
             self._work.submit(self._shown)
 
-    def settle(self, timeout: float | None = None) -> bool:
-        """Wait until what was shown last is on its way to the page; False if that took longer than ``timeout`` s."""
-        return self._work is None or self._work.settle(timeout)
-
     def picture(self) -> bytes:
         """Return a still of what is shown as PNG; nothing for an empty grid."""
         poses, cards = self._shown
@@ -174,20 +155,6 @@ class HandGrid(anywidget.AnyWidget):
             renderer=self._renderer,
         )
         return hand_picture.as_png(sheet)
-
-    def close(self) -> None:
-        """Take the grid away and free everything it holds, here and in the page."""
-        if self._work is not None:  # None where the constructor refused its arguments
-            self._work.close()
-        super().close()
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Add a still to what the notebook saves, so that it shows something where no kernel runs."""
-        bundle = super()._repr_mimebundle_(**options)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None and len(self._shown[0]):
-            data["image/png"] = base64.b64encode(self.picture()).decode()
-        return bundle
 
     def _publish(self, shown: _Shown) -> None:
         poses, cards = shown

@@ -1,6 +1,7 @@
 """What a page needs to draw hands: the mesh's topology, the stage, and poses packed into few bytes.
 
-``hand_picture.js`` and ``hand_stage.js`` are the other side of it; :mod:`.hand_view` and :mod:`.hand_grid` send it.
+``hand_mesh.js``, ``hand_picture.js`` and ``hand_stage.js`` are the other side of it; :mod:`.hand_view` and
+:mod:`.hand_grid` send it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from handprior_viz.pictures.stage import TURNS, Stage
 from handprior_viz.style import TOKENS
 
 _FOLDER = Path(__file__).parent
-SCRIPT = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("hand_picture.js", "hand_stage.js"))
+_SCRIPTS = ("hand_mesh.js", "hand_picture.js", "hand_stage.js")
+SCRIPT = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
 """Goes before a widget's own script: anywidget has no way for one file to import the other."""
 
 STEP = 1e-5

@@ -1,8 +1,9 @@
 // The live hand in the page: what arrives from hand_view.py and what the person does. hand_picture.js draws it.
 //
 // Sent once: topology (faces, the subdivision as a sparse matrix, nails), look and stage. Sent per pose: one buffer of
-// float32 for the coarse vertices, one for the joints. Whatever arrives between two animation frames, only the newest is
-// drawn, and nothing is drawn while nothing changes.
+// float32 for the coarse vertices, one for the joints; the vertices once more when they have come to rest, with the soft
+// shadows that are their own. Whatever arrives between two animation frames, only the newest is drawn, and nothing is
+// drawn while nothing changes.
 
 const NEAR = 26; // pixels within which a joint is named
 
@@ -58,7 +59,7 @@ function render({ model, el }) {
   const view = { ...REST };
   const stale = { hand: true, ghost: true, paint: true };
   let stage, presets, mesh, ghostColour, picture, sides, camera;
-  let frame = 0, frames = 0, drawnAhead = false, rough = null, motion = null, pointer = null;
+  let frame = 0, frames = 0, version = null, drawnAhead = false, rough = null, motion = null, pointer = null;
 
   function stand() {
     stage = model.get("stage");
@@ -110,6 +111,7 @@ function render({ model, el }) {
     label(width, height);
     nameJoint();
     root.dataset.frameCount = ++frames;
+    root.dataset.atRest = picture.sharp && !motion;
     if (motion) schedule();
   }
 
@@ -118,7 +120,7 @@ function render({ model, el }) {
     if (stale.hand) picture.pose(picture.layer(0), array(model, "positions", Float32Array));
     if (stale.ghost) picture.pose(picture.layer(1), array(model, "ghost_positions", Float32Array));
     if (stale.paint) picture.paint(picture.layer(0), array(model, "shares", Float32Array), model.get("legend").ramp ?? []);
-    if (stale.hand) root.dataset.positionsVersion = model.get("version");
+    if (stale.hand) root.dataset.positionsVersion = version = model.get("version");
     stale.hand = stale.ghost = stale.paint = false;
   }
 
@@ -180,8 +182,14 @@ function render({ model, el }) {
     schedule();
   }
 
+  /** The same pose with its own soft shadows need not be drawn at once where a sharper picture is about to be. */
+  function moved() {
+    stale.hand = true;
+    if (model.get("version") !== version || !picture.sharpening) arrived();
+  }
+
   // What arrives from Python.
-  const changed = { "change:positions": () => { stale.hand = true; arrived(); },
+  const changed = { "change:positions": moved,
                     "change:ghost_positions": () => { stale.ghost = true; arrived(); },
                     "change:shares": () => { stale.paint = true; arrived(); },
                     "change:legend": legend, "change:figure": refigure,

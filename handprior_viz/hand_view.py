@@ -13,13 +13,12 @@ What is drawn is state of the widget, not a message: a page that opens later, or
 
 from __future__ import annotations
 
-import base64
 import threading
-import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
 from jaxtyping import Float
@@ -27,9 +26,11 @@ from jaxtyping import Float
 from data_tools.hand_model import HandModel
 from handprior_viz import hand_picture
 from handprior_viz.live_figure import BodyFigure, Figure, HandsFigure
+from handprior_viz.live_hands import LiveHands
+from handprior_viz.outbox import Outbox, later
+from handprior_viz.pacing import LatestWins
 from handprior_viz.pictures.colour_ramp import Colouring, nice_above
-from handprior_viz.pictures.lighting import LOOK
-from handprior_viz.render import Renderer, caption_of, still
+from handprior_viz.render import Renderer, still
 from handprior_viz.style import CSS
 
 _FOLDER = Path(__file__).parent
@@ -37,11 +38,31 @@ _FOLDER = Path(__file__).parent
 # A browser shows at most about this many pictures a second: more would only fill the line to it.
 _SHORTEST_INTERVAL = 1 / 60
 
+# Soft shadows follow the hands at this pace, in seconds.
+_SHADOWS = 0.1
 
-class HandView(anywidget.AnyWidget):
+
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """What the shown pose is compared with: a pose, its vertices in metres, millimetres of the last colour, words."""
+
+    pose: np.ndarray
+    vertices: np.ndarray
+    high: float | None
+    label: str
+
+    def colouring(self, vertices: np.ndarray) -> Colouring:
+        apart = 1000 * np.linalg.norm(vertices - self.vertices, axis=1)
+        top = nice_above(float(apart.max())) if self.high is None else self.high
+        return Colouring.of(apart, 0.0, top, self.label, vertices=len(apart))
+
+
+class HandView(LiveHands):
     """Both hands, live. Drag to turn, wheel to zoom, double-click to reset; arrow keys do the same.
 
-    The last pose wins: however fast poses come, none waits in a queue. Safe to call from any thread.
+    The last pose wins: however fast poses come, none waits in a queue. Safe to call from any thread. Soft shadows
+    take as long to compute as the hands: a pose is sent with the last ones there are, and again with its own when no
+    other has come for a tenth of a second.
 
     Attributes:
         caption: Below the hands, in the corner; starts with what the hand model asks for.
@@ -52,27 +73,17 @@ class HandView(anywidget.AnyWidget):
     _esm = hand_picture.SCRIPT + (_FOLDER / "hand_view.js").read_text(encoding="utf-8")
     _css = CSS + (_FOLDER / "hand_view.css").read_text(encoding="utf-8")
 
-    caption = traitlets.Unicode().tag(sync=True)
     height = traitlets.Int(420).tag(sync=True)
-    version = traitlets.Int(0).tag(sync=True)
     positions = traitlets.Bytes().tag(sync=True)
     joints = traitlets.Bytes().tag(sync=True)
     ghost_positions = traitlets.Bytes().tag(sync=True)
     shares = traitlets.Bytes().tag(sync=True)
     legend = traitlets.Dict().tag(sync=True)
-    look = traitlets.Dict().tag(sync=True)
     # Change only with the figure that is shown, and then its number does too.
     figure = traitlets.Int(0).tag(sync=True)
     joint_names: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    stage = traitlets.Dict().tag(sync=True)
-    faces = traitlets.Bytes().tag(sync=True)
-    left_count = traitlets.Int().tag(sync=True)
     rough_faces = traitlets.Bytes().tag(sync=True)
     rough_left_count = traitlets.Int().tag(sync=True)
-    nails = traitlets.Bytes().tag(sync=True)
-    indptr = traitlets.Bytes().tag(sync=True)
-    indices = traitlets.Bytes().tag(sync=True)
-    weights = traitlets.Bytes().tag(sync=True)
 
     def __init__(
         self,
@@ -94,23 +105,25 @@ class HandView(anywidget.AnyWidget):
             ValueError: A body is asked for and the model has hands only.
         """
         # The rasteriser's parts are what the page needs, and it draws the picture for saved notebooks.
-        self._renderer = Renderer(model, platform=None)
-        self.model = self._renderer.model
-        self._figures: dict[bool, Figure] = {}
-        self._figure = self._figure_of(body)
+        renderer = Renderer(model, platform=None)
         self._lock = threading.RLock()
-        self._newest: dict[str, Any] = {}
-        self._sent_at = 0.0
-        self._timer: threading.Timer | None = None
-        self._pose = self.model.hands_mean
-        self._compared: tuple[np.ndarray, float | None, str] | None = None
+        self._outbox = Outbox(self._take, _SHORTEST_INTERVAL, self._lock)
+        self._shading: threading.Timer | None = None
+        self._figures: dict[bool, Figure] = {False: HandsFigure(renderer)}
+        if body:
+            self._figures[True] = BodyFigure(renderer.model)
+        self._figure, self._with_body = self._figures[body], body
+        self._pose = renderer.model.hands_mean
+        self._ghost: np.ndarray | None = None
+        self._compared: _Comparison | None = None
         self._colouring: Colouring | None = None
+        first = self._posed(self._pose, shadows=True)
         super().__init__(
-            caption=caption_of(self.model, synthetic=synthetic),
+            renderer,
+            synthetic=synthetic,
             height=height,
-            look=LOOK.as_message(),
             joint_names=self._figure.joint_names,
-            **self._posed(self._pose),
+            **first,
             **self._figure.message(),
         )
 
@@ -128,7 +141,9 @@ class HandView(anywidget.AnyWidget):
         with self._lock:
             state = self._posed(pose)
             self._pose = pose
-            self._offer(**state)
+            self._outbox.offer(**state)
+            if self._shading is None:
+                self._shading = later(_SHADOWS, self._shade)
 
     def ghost(self, pose: Float[np.ndarray, "columns"] | None) -> None:
         """Show a second pose see-through in the accent colour, or take it away with None.
@@ -136,8 +151,11 @@ class HandView(anywidget.AnyWidget):
         Raises:
             ValueError: Wrong shape or NaN.
         """
+        pose = None if pose is None else np.array(pose, np.float32)
         with self._lock:
-            self._offer(**self._ghosted(pose))
+            state = self._ghosted(pose)
+            self._ghost = pose
+            self._outbox.offer(**state)
 
     def colour(
         self,
@@ -161,7 +179,7 @@ class HandView(anywidget.AnyWidget):
         colouring = None if values is None else Colouring.of(values, low, high, label, vertices=count)
         with self._lock:
             self._compared = None
-            self._offer(**self._coloured(colouring))
+            self._outbox.offer(**self._coloured(colouring))
 
     def difference(
         self,
@@ -187,103 +205,117 @@ class HandView(anywidget.AnyWidget):
         if high is not None and not high > 0:
             raise ValueError(f"high must be above 0 mm, got {high:g}")
         with self._lock:
-            other = self._figure.posed(np.array(pose, np.float32))[0]
-            self._compared = (other, high, label)
-            self._offer(**self._posed(self._pose))
+            pose = np.array(pose, np.float32)
+            self._compared = _Comparison(pose, self._figure.posed(pose)[0], high, label)
+            self._outbox.offer(**self._posed(self._pose))
 
     def show_body(self, body: bool = True) -> None:
         """Show the whole body in place of the hands, or the hands again. Ghost and colours are taken away.
 
-        Poses of 90 columns leave the body at rest.
+        Returns at once; the first body is prepared on a thread and shown when it is there, with what ghost and
+        difference have come since. Poses of 90 columns leave the body at rest.
 
         Raises:
             ValueError: The model has hands only.
         """
-        if body == isinstance(self._figure, BodyFigure):
-            return
-        figure = self._figure_of(body)
+        if body:
+            BodyFigure.check(self.model)
         with self._lock:
-            self._figure, self._compared = figure, None
-            names = {"joint_names": figure.joint_names, "figure": self.figure + 1}
-            self._offer(
-                **self._coloured(None),
-                **self._ghosted(None),
-                **self._posed(self._pose),
-                **{"rough_faces": b"", "rough_left_count": 0, **figure.message()},
-                **names,
-            )
+            if body == self._with_body:
+                return
+            self._with_body, self._ghost, self._compared = body, None, None
+            if body in self._figures:
+                self._stand_in(self._figures[body])
+                return
+            self._outbox.offer(**self._coloured(None), **self._ghosted(None))
+            if self._work is None:
+                self._work = LatestWins(self._prepare, name="hand-view")
+            self._work.submit(body)
 
     def picture(self, size: tuple[int, int] = (720, 420)) -> bytes:
         """Return a still of the shown pose as PNG, for places where the live view cannot be."""
+        self.settle()
         with self._lock:
             figure, pose, colouring = self._figure, self._pose, self._colouring
         drawn = figure.draw(pose, size, None if colouring is None else colouring.paint())
         hands = None if isinstance(figure, BodyFigure) else self._renderer.stage
         return hand_picture.as_png(still(drawn, self.caption, stage=hands, colouring=colouring))
 
+    def settle(self, timeout: float | None = None) -> bool:
+        """Send all that was asked for, soft shadows too; False if a body took longer than ``timeout`` s to prepare."""
+        prepared = super().settle(timeout)
+        self._shade()
+        self._outbox.flush()
+        return prepared
+
     def close(self) -> None:
-        """Take the view away and free everything it holds, here and in the page."""
-        with self._lock:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._newest = {}
+        """Take the hands away and free everything they hold, here and in the page."""
         super().close()
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Add a still to what the notebook saves, so that it shows something where no kernel runs."""
-        bundle = super()._repr_mimebundle_(**options)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            data["image/png"] = base64.b64encode(self.picture()).decode()
-        return bundle
-
-    def _offer(self, **state: Any) -> None:
-        """Send at once, or when the shortest interval is over; by then only the newest counts."""
         with self._lock:
-            self._newest |= state
-            if self._timer is not None:
-                return
-            wait = self._sent_at + _SHORTEST_INTERVAL - time.monotonic()
-            if wait <= 0:
-                self._deliver()
-                return
-            self._timer = threading.Timer(wait, self._deliver)
-            self._timer.daemon = True
-            self._timer.start()
+            self._stop_shading()
+            self._outbox.close()
 
-    def _deliver(self) -> None:
+    def _prepare(self, body: bool) -> None:
+        """Make the figure that was asked for; runs on the view's thread."""
+        figure = self._figures.get(body) or BodyFigure(self.model)
         with self._lock:
-            self._timer = None
-            state, self._newest = self._newest, {}
-            self._sent_at = time.monotonic()
-            if not state:
-                return
-            with self.hold_sync():
-                for name, value in state.items():
-                    setattr(self, name, value)
-                self.version += "positions" in state
+            self._figures[body] = figure
+            if self._with_body == body:
+                self._stand_in(figure)
 
-    def _figure_of(self, body: bool) -> Figure:
-        if body not in self._figures:
-            self._figures[body] = BodyFigure(self.model) if body else HandsFigure(self._renderer)
-        return self._figures[body]
+    def _stand_in(self, figure: Figure) -> None:
+        """Show this figure from now on."""
+        self._figure = figure
+        if self._compared is not None:
+            self._compared = replace(self._compared, vertices=figure.posed(self._compared.pose)[0])
+        state = self._coloured(None) | self._ghosted(self._ghost) | self._posed(self._pose, shadows=True)
+        mesh = {"rough_faces": b"", "rough_left_count": 0, **figure.message()}
+        self._outbox.offer(**state, **mesh, joint_names=figure.joint_names, figure=self.figure + 1)
 
-    def _posed(self, pose: np.ndarray) -> dict[str, Any]:
-        """What the page needs of a pose to show."""
-        vertices, open_sky, joints = self._figure.posed(pose)
+    def _shade(self) -> None:
+        """Bring the soft shadows up to date, and send them if the pose is still the same."""
+        with self._lock:
+            figure, vertices = self._figure, self._vertices
+        sky = figure.open_sky(vertices)  # no pose has to wait for it
+        with self._lock:
+            self._stop_shading()
+            if figure is self._figure:
+                self._sky = sky
+            if vertices is self._vertices:
+                self._outbox.offer(positions=hand_picture.packed(vertices, sky))
+            else:
+                self._shading = later(_SHADOWS, self._shade)
+
+    def _stop_shading(self) -> None:
+        if self._shading is not None:
+            self._shading.cancel()
+            self._shading = None
+
+    def _take(self, state: Mapping[str, Any]) -> None:
+        with self.hold_sync():
+            for name, value in state.items():
+                setattr(self, name, value)
+            self.version += "joints" in state  # positions alone are the same pose with its own shadows
+
+    def _posed(self, pose: np.ndarray, *, shadows: bool = False) -> dict[str, Any]:
+        """What the page needs of a pose to show; its own soft shadows only if asked for."""
+        vertices, joints = self._figure.posed(pose)
+        self._vertices = vertices
+        if shadows:
+            self._sky = self._figure.open_sky(vertices)
         state: dict[str, Any] = {
-            "positions": hand_picture.packed(vertices, open_sky),
+            "positions": hand_picture.packed(vertices, self._sky),
             "joints": joints.astype("<f4").tobytes(),
         }
         if self._compared is not None:
-            other, high, label = self._compared
-            apart = 1000 * np.linalg.norm(vertices - other, axis=1)
-            top = nice_above(float(apart.max())) if high is None else high
-            state |= self._coloured(Colouring.of(apart, 0.0, top, label, vertices=len(apart)))
+            state |= self._coloured(self._compared.colouring(vertices))
         return state
 
     def _ghosted(self, pose: np.ndarray | None) -> dict[str, Any]:
-        return {"ghost_positions": b"" if pose is None else hand_picture.packed(*self._figure.posed(pose)[:2])}
+        if pose is None:
+            return {"ghost_positions": b""}
+        vertices, _ = self._figure.posed(pose)
+        return {"ghost_positions": hand_picture.packed(vertices, np.ones(len(vertices), np.float32))}  # it has no light
 
     def _coloured(self, colouring: Colouring | None) -> dict[str, Any]:
         self._colouring = colouring

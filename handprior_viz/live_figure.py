@@ -20,8 +20,8 @@ from handprior_viz.pictures.soft_raster import rasterise
 from handprior_viz.pictures.stage import Stage
 from handprior_viz.render import Renderer
 
-Posed = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Coarse vertices (V, 3) in metres, how much of its surroundings each sees (V,), joints (J, 3)."""
+Posed = tuple[np.ndarray, np.ndarray]
+"""Coarse vertices (V, 3) and joints (J, 3) in metres."""
 
 
 class Figure(Protocol):
@@ -36,6 +36,10 @@ class Figure(Protocol):
 
     def posed(self, pose: np.ndarray) -> Posed:
         """Put the figure into a pose; ``ValueError`` for one that cannot be drawn."""
+        ...
+
+    def open_sky(self, vertices: np.ndarray) -> np.ndarray:
+        """Return how much of its surroundings each vertex (V, 3) sees; takes as long as posing."""
         ...
 
     def draw(self, pose: np.ndarray, size: tuple[int, int], paint: np.ndarray | None) -> UInt8[np.ndarray, "H W 4"]:
@@ -60,7 +64,11 @@ class HandsFigure:
     def posed(self, pose: Float[np.ndarray, "columns"]) -> Posed:
         """Put it into a pose."""
         mesh = self._renderer.posed(hands_of(_checked(pose)))
-        return mesh.vertices, self._renderer.occlusion.pose(mesh.vertices), mesh.joints.reshape(-1, 3)
+        return mesh.vertices, mesh.joints.reshape(-1, 3)
+
+    def open_sky(self, vertices: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V"]:
+        """How much of its surroundings each vertex sees."""
+        return self._renderer.occlusion.pose(vertices)
 
     def draw(self, pose: np.ndarray, size: tuple[int, int], paint: np.ndarray | None) -> UInt8[np.ndarray, "H W 4"]:
         """Draw a still."""
@@ -76,8 +84,7 @@ class BodyFigure:
         Raises:
             ValueError: A model that has hands only.
         """
-        if model.kind != "smplx":
-            raise ValueError("this hand model has no body to show: it needs a SMPL-X model, not MANO's hands")
+        self.check(model)
         self._model = model
         rest = model.full(np.zeros(POSE_DIM, np.float32))
         self.joint_names = joint_words.body_joints()
@@ -93,6 +100,12 @@ class BodyFigure:
         # The camera sees all of a body with its arms stretched out; there are no hands that stand apart.
         self.stage = Stage(0.0, 0.0, float(low[1] + high[1]) / 2, float(half[0]), float(half[1]), float(low[1]))
 
+    @staticmethod
+    def check(model: HandModel) -> None:
+        """Raise ``ValueError`` for a model that has hands only."""
+        if model.kind != "smplx":
+            raise ValueError("this hand model has no body to show: it needs a SMPL-X model, not MANO's hands")
+
     def message(self) -> dict[str, Any]:
         """What the page is sent once."""
         stage = hand_picture.stage_message(self.stage, body=True)
@@ -101,15 +114,18 @@ class BodyFigure:
 
     def posed(self, pose: Float[np.ndarray, "columns"]) -> Posed:
         """Put it into a pose."""
-        pose = _checked(pose)
-        body = self._model.full(pose)
-        return body.vertices, self._occlusion.pose(body.vertices), body.joints[: len(JOINT_NAMES)]
+        body = self._model.full(_checked(pose))
+        return body.vertices, body.joints[: len(JOINT_NAMES)]
+
+    def open_sky(self, vertices: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V"]:
+        """How much of its surroundings each vertex sees."""
+        return self._occlusion.pose(vertices)
 
     def draw(self, pose: np.ndarray, size: tuple[int, int], paint: np.ndarray | None) -> UInt8[np.ndarray, "H W 4"]:
         """Draw a still."""
-        vertices, sky, _ = self.posed(pose)
+        vertices, _ = self.posed(pose)
         positions, normals = self._mesh.pose(vertices)
-        open_sky = np.clip(self._mesh.subdivision @ sky, 0, 1)
+        open_sky = np.clip(self._mesh.subdivision @ self.open_sky(vertices), 0, 1)
         fine_paint = None if paint is None else self._mesh.subdivision @ paint
         colours = shade(normals, self._mesh.nail, occlusion=open_sky, paint=fine_paint)
         return rasterise(self.stage.project(positions, size), colours, self._mesh.faces, size)

@@ -122,25 +122,17 @@ class OpenGLThread:
         self, positions: np.ndarray, colours: np.ndarray, faces: np.ndarray, stage: Stage, size: tuple[int, int]
     ) -> np.ndarray:
         pyrender = _import_pyrender(self.platform)
-        # OSMesa has no multisampling: draw larger and average.
-        samples = 2 if self.platform == "osmesa" else 1
-        width, height = size[0] * samples, size[1] * samples
-        offscreen = self._context(width, height)
-        scene = _scene(pyrender, positions, colours, faces, stage, size)
+        offscreen = self._context(*size)
         flags = pyrender.RenderFlags.FLAT | pyrender.RenderFlags.RGBA
-        image, depth = offscreen.render(scene, flags)
-        if samples == 1:
-            return _straighten(image)
-        # There is no alpha without framebuffers: what has a depth is covered.
-        covered = (depth > 0).astype(np.float32)[..., None]
-        premultiplied = np.concatenate([image * covered, 255 * covered], axis=2)
-        return _straighten(premultiplied.reshape(size[1], samples, size[0], samples, 4).mean(axis=(1, 3)))
+        image, _ = offscreen.render(_scene(pyrender, positions, colours, faces, stage, size), flags)
+        return _straighten(image)
 
     def _context(self, width: int, height: int) -> Any:
         if self._offscreen is None:
             self._offscreen = _import_pyrender(self.platform).OffscreenRenderer(width, height)
-            if self.platform == "egl":
-                _read_colour_only(self._offscreen._renderer)
+            # pyrender knows OSMesa from times when it had none; with them it has smooth edges and alpha as EGL has.
+            self._offscreen._platform.supports_framebuffers = lambda: True
+            _read_colour_only(self._offscreen._renderer)
         self._offscreen.viewport_width, self._offscreen.viewport_height = width, height
         return self._offscreen
 

@@ -1,7 +1,9 @@
-"""A triangle rasteriser in numpy, for machines without any OpenGL: slower than pyrender, same picture.
+"""A triangle rasteriser in numpy, for machines without any OpenGL: slower than a graphics card, same picture.
 
-Every triangle is expanded into the pixels of its bounding box, pixels outside are dropped, and the nearest of the
-rest wins. There is no clipping: the whole mesh must lie in front of the camera.
+Every triangle is cut into the runs of samples that it covers in each row, painted from far to near; where two triangles
+cross each other, the samples that were painted over by something further away are put right. The picture is drawn in
+bands of rows: each stays in the processor's cache, and numpy lets two of them be drawn at a time. There is no clipping:
+the whole mesh must lie in front of the camera.
 """
 
 from __future__ import annotations
@@ -11,6 +13,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
+
+_BAND = 64
+"""Rows of pixels to a band: few enough for the cache, so many that what a band costs by itself does not count."""
+
+_ROOM = np.float32(1e-3)
+"""Samples by which triangles are widened: a sample on an edge shared by two of them must not fall between them."""
+
+_HALF = np.float32(0.5)
+
+_SMALL = np.float32(0.5)
+"""Twice the area, in samples, below which a triangle has one colour: it covers one sample, if any, and where it is seen
+from its edge its slopes are beyond all measure."""
 
 
 def rasterise(
@@ -34,107 +48,164 @@ def rasterise(
     Returns:
         Colour and coverage (straight alpha).
     """
-    width, height = size[0] * samples, size[1] * samples
-    placed = positions.astype(np.float32) * np.array([samples, samples, 1], np.float32)
-    # Two halves of the faces at a time: numpy lets other threads run meanwhile, and most machines have two cores.
+    width, height = size
+    placed = np.ascontiguousarray(positions.T, np.float32)
+    placed[:2] *= samples
+    values = np.concatenate([placed[2:], colours.T.astype(np.float32)])
+    shown = _Triangles.facing(placed[:2], values, faces, height * samples)
+    image = np.zeros((height, width, 4), np.uint8)
+
+    def fill(top: int) -> None:
+        band = image[top : top + _BAND]
+        _paint(band, samples, shown.runs(top * samples, (top + len(band)) * samples, width * samples))
+
     with ThreadPoolExecutor(2) as workers:
-        halves = workers.map(lambda half: _drawn(placed, colours, half, width, height), np.array_split(faces, 2))
-        samples_hit, nearness, seen = (np.concatenate(parts) for parts in zip(*halves, strict=True))
-    hit, nearest = _nearest(samples_hit, nearness, width * height)
-    row, column = np.divmod(hit, width)
-    pixel = row // samples * size[0] + column // samples
-    image = np.empty((size[1] * size[0], 4), np.uint8)
-    covered = np.bincount(pixel, minlength=len(image))
-    image[:, 3] = (covered * (255 / samples**2) + 0.5).astype(np.uint8)
-    share = 255 / np.maximum(covered, 1)  # the mean over covered samples only, or edges would darken towards black
-    for channel in range(3):
-        total = np.bincount(pixel, seen[nearest, channel], minlength=len(image))
-        image[:, channel] = (total * share + 0.5).astype(np.uint8)
-    return image.reshape(size[1], size[0], 4)
-
-
-def _drawn(
-    placed: Float32[np.ndarray, "V 3"],
-    colours: Float[np.ndarray, "V 3"],
-    faces: Int[np.ndarray, "F 3"],
-    width: int,
-    height: int,
-) -> tuple[Int[np.ndarray, "H"], Float32[np.ndarray, "H"], Float32[np.ndarray, "H 3"]]:
-    """Samples that some faces cover, how near they are there, and in which colour."""
-    found = _covered_samples(placed[:, :2], faces, width, height)
-    nearness = _interpolate(placed[:, 2], faces, found)
-    hit, nearest = _nearest(found.sample, nearness, width * height)
-    return hit, nearness[nearest], _interpolate(colours.astype(np.float32), faces, found.pick(nearest))
+        list(workers.map(fill, range(0, height, _BAND)))
+    return image
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
-    """Samples inside triangles: index of the triangle, index of the sample, weights of the first two corners."""
+class _Runs:
+    """Samples beside each other in one row that one triangle covers, from far to near.
 
-    face: Int[np.ndarray, "P"]
-    sample: Int[np.ndarray, "P"]
-    first: Float32[np.ndarray, "P"]
-    second: Float32[np.ndarray, "P"]
+    Attributes:
+        start: The first sample's number, counted through the rows of a band.
+        count: How many samples.
+        value: Nearness and colour at the first sample.
+        step: What is added to it from one sample to the next.
+    """
 
-    def pick(self, which: Int[np.ndarray, "Q"]) -> _Found:
-        return _Found(self.face[which], self.sample[which], self.first[which], self.second[which])
-
-
-def _interpolate(values: Float32[np.ndarray, "V *C"], faces: Int[np.ndarray, "F 3"], found: _Found) -> np.ndarray:
-    a, b, c = faces[found.face].T
-    shape = (-1,) + (1,) * (values.ndim - 1)
-    first, second = found.first.reshape(shape), found.second.reshape(shape)
-    return first * values[a] + second * values[b] + (1 - first - second) * values[c]
+    start: Int[np.ndarray, "R"]
+    count: Int[np.ndarray, "R"]
+    value: Float32[np.ndarray, "4 R"]
+    step: Float32[np.ndarray, "4 R"]
 
 
-def _covered_samples(
-    placed: Float32[np.ndarray, "V 2"], faces: Int[np.ndarray, "F 3"], width: int, height: int
-) -> _Found:
-    (ax, ay), (bx, by), (cx, cy) = (placed[corner].T for corner in faces.T)
-    # Twice the area; negative for a face that turns to the camera, because the screen's y points down.
-    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-    left, columns = _span(ax, bx, cx, width)
-    top, rows = _span(ay, by, cy, height)
-    kept = np.flatnonzero((area < -1e-9) & (columns * rows > 0))
-    ax, ay, bx, by, cx, cy, area, left, top, columns, rows = (
-        values[kept] for values in (ax, ay, bx, by, cx, cy, area, left, top, columns, rows)
-    )
-    # A corner's weight is linear on the screen: its value at the box's first sample, and its steps in x and y.
-    x, y = left + np.float32(0.5), top + np.float32(0.5)
-    first = np.stack([(bx - x) * (cy - y) - (by - y) * (cx - x), by - cy, cx - bx]) / area
-    second = np.stack([(cx - x) * (ay - y) - (cy - y) * (ax - x), cy - ay, ax - cx]) / area
-    counts = columns * rows
-    box = np.repeat(np.arange(len(kept), dtype=np.int32), counts)
-    within = np.arange(len(box), dtype=np.int32) - (np.cumsum(counts, dtype=np.int32) - counts)[box]
-    down, right = np.divmod(within, columns[box])
-    weights = np.concatenate([first, second]).T.astype(np.float32)[box]
-    across, along = right.astype(np.float32), down.astype(np.float32)
-    first = weights[:, 0] + weights[:, 1] * across + weights[:, 2] * along
-    second = weights[:, 3] + weights[:, 4] * across + weights[:, 5] * along
-    # Room for rounding: a sample on an edge shared by two triangles must not fall between them.
-    inside = np.flatnonzero((first >= -1e-5) & (second >= -1e-5) & (first + second <= 1 + 1e-5))
-    box = box[inside]
-    sample = (top[box] + down[inside]) * width + left[box] + right[inside]
-    return _Found(kept[box], sample, first[inside], second[inside])
+@dataclass(frozen=True, eq=False)
+class _Triangles:
+    """Those that face the camera, the furthest first. All lengths are in samples.
+
+    Attributes:
+        x: Of the corners.
+        y: Of the corners.
+        slope: How far the edge that begins at each corner goes to the right for every row; 0 for a level edge.
+        left: x of the corner where the edge that begins there bounds the triangle on the left, else minus infinity.
+        right: x of the corner where that edge bounds it on the right, else infinity.
+        top: First row.
+        bottom: Last row.
+        value: Nearness and colour at the first corner.
+        across: What is added to them from column to column.
+        along: What is added to them from row to row.
+    """
+
+    x: Float32[np.ndarray, "3 T"]
+    y: Float32[np.ndarray, "3 T"]
+    slope: Float32[np.ndarray, "3 T"]
+    left: Float32[np.ndarray, "3 T"]
+    right: Float32[np.ndarray, "3 T"]
+    top: Int[np.ndarray, "T"]
+    bottom: Int[np.ndarray, "T"]
+    value: Float32[np.ndarray, "4 T"]
+    across: Float32[np.ndarray, "4 T"]
+    along: Float32[np.ndarray, "4 T"]
+
+    @classmethod
+    def facing(
+        cls,
+        placed: Float32[np.ndarray, "2 V"],
+        values: Float32[np.ndarray, "4 V"],
+        faces: Int[np.ndarray, "F 3"],
+        height: int,
+    ) -> _Triangles:
+        """Choose, sort and measure the triangles to draw.
+
+        Args:
+            placed: x and y of each vertex.
+            values: Nearness, red, green and blue.
+            faces: Corners.
+            height: Rows of the screen.
+        """
+        x, y = (coordinate.take(faces.T) for coordinate in placed)
+        # Twice the area; negative for a face that turns to the camera, because the screen's y points down.
+        area = (x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0])
+        kept = np.flatnonzero(area < -1e-9)
+        nearness = values[0].take(faces.take(kept, axis=0))
+        kept = kept[np.argsort(nearness[:, 0] + nearness[:, 1] + nearness[:, 2])]
+        x, y, area, corners = (rows.take(kept, axis=-1) for rows in (x, y, area, faces.T))
+        right, down = x[[1, 2, 0]] - x, y[[1, 2, 0]] - y
+        level = np.abs(down) < 1e-6
+        value, second, third = (values.take(corner, axis=1) for corner in corners)
+        second -= value
+        third -= value
+        over_area = np.where(area < -_SMALL, 1 / area, 0)
+        return cls(
+            x,
+            y,
+            np.where(level, 0, right / np.where(level, 1, down)),
+            np.where(down >= 1e-6, x, -np.inf),
+            np.where(down <= -1e-6, x, np.inf),
+            np.ceil(np.clip(np.minimum(np.minimum(y[0], y[1]), y[2]), 0, height) - 0.5 - _ROOM).astype(np.int32),
+            np.floor(np.clip(np.maximum(np.maximum(y[0], y[1]), y[2]), 0, height) - 0.5 + _ROOM).astype(np.int32),
+            value,
+            (second * (y[2] - y[0]) - third * down[0]) * over_area,
+            (third * right[0] - second * (x[2] - x[0])) * over_area,
+        )
+
+    def runs(self, top: int, end: int, width: int) -> _Runs:
+        """Cut the triangles into runs, in the rows from ``top`` to before ``end`` of a screen of this width."""
+        first = np.maximum(self.top, top)
+        rows = np.maximum(np.minimum(self.bottom, end - 1) - first + 1, 0)
+        which = np.repeat(np.arange(len(rows), dtype=np.int32), rows)
+        row = _count_up(rows) + first.take(which)
+        middle = row.astype(np.float32) + _HALF
+        low, high = np.zeros(len(which), np.float32), np.full(len(which), width, np.float32)
+        for y, slope, left, right in zip(self.y, self.slope, self.left, self.right, strict=True):
+            aside = (middle - y.take(which)) * slope.take(which)
+            np.maximum(low, left.take(which) + aside, out=low)
+            np.minimum(high, right.take(which) + aside, out=high)
+        begin = np.ceil(low - (_HALF + _ROOM)).astype(np.int32)
+        count = np.floor(high - (_HALF - _ROOM)).astype(np.int32) - begin + 1
+        kept = np.flatnonzero(count > 0)
+        which, begin, row, count = (numbers.take(kept) for numbers in (which, begin, row, count))
+        across = self.across.take(which, axis=1)
+        value = self.value.take(which, axis=1)
+        value += across * (begin.astype(np.float32) + _HALF - self.x[0].take(which))
+        value += self.along.take(which, axis=1) * (row.astype(np.float32) + _HALF - self.y[0].take(which))
+        return _Runs((row - top) * width + begin, count, value, across)
 
 
-def _span(
-    a: Float32[np.ndarray, "F"], b: Float32[np.ndarray, "F"], c: Float32[np.ndarray, "F"], limit: int
-) -> tuple[Int[np.ndarray, "F"], Int[np.ndarray, "F"]]:
-    """First sample and number of samples that three corners enclose along one axis."""
-    low = np.maximum(np.ceil(np.minimum(np.minimum(a, b), c) - 0.5), 0).astype(np.int32)
-    high = np.minimum(np.floor(np.maximum(np.maximum(a, b), c) - 0.5), limit - 1).astype(np.int32)
-    return low, np.maximum(high - low + 1, 0)
+def _paint(band: UInt8[np.ndarray, "H W 4"], samples: int, runs: _Runs) -> None:
+    """Fill a band of the picture with the nearest of what covers each sample."""
+    height, width = band.shape[0] * samples, band.shape[1] * samples
+    run = np.repeat(np.arange(len(runs.count), dtype=np.int32), runs.count)
+    along = _count_up(runs.count)
+    sample = runs.start.take(run) + along
+    along = along.astype(np.float32)
+    nearness = runs.value[0].take(run) + runs.step[0].take(run) * along
+    winner = np.full(height * width, -1, np.int32)
+    winner[sample] = np.arange(len(sample), dtype=np.int32)  # of several to one sample numpy keeps the last
+    beaten = np.flatnonzero(nearness > nearness.take(winner.take(sample)))
+    beaten = beaten[np.argsort(nearness[beaten])]
+    winner[sample[beaten]] = beaten
+    hit = np.flatnonzero(winner >= 0).astype(np.int32)
+    winner = winner.take(hit)
+    run, along = run.take(winner), along.take(winner)
+    row = hit // width
+    pixel = row // samples * band.shape[1] + (hit - row * width) // samples
+    covered = np.bincount(pixel, minlength=len(band) * band.shape[1])
+    touched = np.flatnonzero(covered)
+    covered = covered.take(touched)
+    share = 255 / covered  # the mean over covered samples only, or edges would darken towards black
+    flat = band.reshape(-1, 4)
+    for channel in range(3):
+        seen = runs.value[1 + channel].take(run) + runs.step[1 + channel].take(run) * along
+        total = np.bincount(pixel, np.clip(seen, 0, 1)).take(touched)
+        flat[touched, channel] = total * share + 0.5
+    flat[touched, 3] = covered * (255 / samples**2) + 0.5
 
 
-def _nearest(
-    sample: Int[np.ndarray, "P"], nearness: Float32[np.ndarray, "P"], samples: int
-) -> tuple[Int[np.ndarray, "H"], Int[np.ndarray, "H"]]:
-    """Samples that were hit, and for each the index of its nearest candidate."""
-    best = np.zeros(samples, np.float32)
-    np.maximum.at(best, sample, nearness)
-    front = np.flatnonzero(nearness >= best[sample])
-    winner = np.full(samples, -1, np.int32)
-    winner[sample[front]] = front
-    hit = np.flatnonzero(winner >= 0)
-    return hit, winner[hit]
+def _count_up(counts: Int[np.ndarray, "N"]) -> Int[np.ndarray, "M"]:
+    """Return 0, 1, ... below each count, one after the other."""
+    ends = np.cumsum(counts, dtype=np.int32)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total, dtype=np.int32) - np.repeat(ends - counts, counts)

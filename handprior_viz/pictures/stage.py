@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from data_tools.hand_model import HandModel
+if TYPE_CHECKING:  # takes seconds to import, which trying out OpenGL has no need of
+    from data_tools.hand_model import HandModel
 
 View = Literal["palm", "back", "thumb"]
 """From which side each hand is seen; ``thumb`` is a three-quarter view from the palm and the thumb."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_tools.hand_model import HandModel
 from handprior_viz.hand_grid import HandGrid
 
 
@@ -18,9 +19,14 @@ def clicked() -> list[int]:
     return []
 
 
+@pytest.fixture(scope="module")
+def model() -> HandModel:
+    return HandModel()
+
+
 @pytest.fixture
-def grid(clicked: list[int]) -> Iterator[HandGrid]:
-    grid = HandGrid(on_click=clicked.append, synthetic=True)
+def grid(model: HandModel, clicked: list[int]) -> Iterator[HandGrid]:
+    grid = HandGrid(model, on_click=clicked.append, synthetic=True)
     yield grid
     grid.close()
 
@@ -122,9 +128,9 @@ def test_saved_notebooks_get_a_contact_sheet(grid: HandGrid) -> None:
     assert "image/png" in data()
 
 
-def test_closing_ends_the_thread() -> None:
+def test_closing_ends_the_thread(model: HandModel) -> None:
     before = set(threading.enumerate())
-    grid = HandGrid()
+    grid = HandGrid(model)
     started = set(threading.enumerate()) - before
     assert started
     grid.close()

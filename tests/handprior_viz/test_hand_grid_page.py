@@ -12,7 +12,7 @@ from data_tools.open_hand import named_poses
 from data_tools.pose_layout import mirror_hand
 from handprior_viz.hand_grid import HandGrid
 from handprior_viz.render import Renderer, render_hands
-from tests.handprior_viz.widget_page import FIFTY_TIMES, change, mount, pixels
+from tests.handprior_viz.widget_page import FIFTY_TIMES, change, mount, pixels, rest
 from tests.jupyter_browser import chromium, open_browser
 
 pytestmark = pytest.mark.browser
@@ -52,13 +52,6 @@ def grid(page: Page) -> Iterator[HandGrid]:
     grid.close()
 
 
-def rest(page: Page) -> None:
-    """Wait until nothing is drawn any more, the sharper picture after a movement included."""
-    root, frames = page.locator(".hp-hand-grid"), ""
-    while frames != (frames := root.get_attribute("data-frame-count") or ""):
-        page.wait_for_timeout(1300)
-
-
 def send(page: Page, grid: HandGrid, *names: str) -> None:
     grid.show(poses(*names), names)
     assert grid.settle(20)
@@ -71,7 +64,7 @@ def hands(page: Page, index: int) -> np.ndarray:
 
 
 def test_every_card_shows_the_still_of_its_pose_in_one_canvas(page: Page, grid: HandGrid) -> None:
-    rest(page)
+    rest(page, ".hp-hand-grid")
     raster = Renderer(grid._renderer.model, platform=None)
     assert page.locator("canvas").count() == 1
     for index, name in enumerate(NAMES):
@@ -85,7 +78,7 @@ def test_every_card_shows_the_still_of_its_pose_in_one_canvas(page: Page, grid: 
 
 def test_the_number_of_hands_may_change_and_none_hides_the_grid(page: Page, grid: HandGrid) -> None:
     send(page, grid, "fist", "flat")
-    rest(page)
+    rest(page, ".hp-hand-grid")
     assert page.locator(".hp-grid-card").count() == 2
     assert (hands(page, 1).min(axis=2) < 200).mean() > (hands(page, 0).min(axis=2) < 200).mean() + 0.03
     send(page, grid, *NAMES, *NAMES)
@@ -107,7 +100,7 @@ def test_columns_follow_the_width_and_nothing_scrolls_sideways(page: Page, grid:
 
 
 def test_click_and_enter_choose_and_a_drag_turns_all_instead(page: Page, grid: HandGrid) -> None:
-    rest(page)
+    rest(page, ".hp-hand-grid")
     before = [hands(page, 0), hands(page, 4)]
     cards = page.locator(".hp-grid-card")
     box = cards.nth(1).bounding_box()
@@ -116,7 +109,7 @@ def test_click_and_enter_choose_and_a_drag_turns_all_instead(page: Page, grid: H
     page.mouse.down()
     page.mouse.move(box["x"] + 120, box["y"] + 80, steps=4)
     page.mouse.up()
-    rest(page)
+    rest(page, ".hp-hand-grid")
     page.mouse.move(5, 690)
     assert page.evaluate("() => window.page.sent") == []
     for index, picture in zip((0, 4), before, strict=True):

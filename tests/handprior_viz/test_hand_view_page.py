@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,9 +10,10 @@ from playwright.sync_api import Page
 
 from data_tools.open_hand import named_poses
 from data_tools.pose_layout import mirror_hand
+from handprior_viz.hand_picture import packed
 from handprior_viz.hand_view import HandView
 from handprior_viz.render import Renderer, render_hands
-from tests.handprior_viz.widget_page import CHANGE, FIFTY_TIMES, change, message_of, mount, pixels
+from tests.handprior_viz.widget_page import CHANGE, FIFTY_TIMES, change, message_of, mount, pixels, rest
 from tests.jupyter_browser import chromium, open_browser
 
 pytestmark = pytest.mark.browser
@@ -38,20 +38,18 @@ class Mounted:
         self.root = page.locator(".hp-hand-view")
 
     def send(self, pose: np.ndarray, version: int) -> None:
-        change(self.page, **self.view._posed(pose), version=version)
+        change(self.page, **self.view._posed(pose, shadows=True), version=version)
 
     def sync(self) -> None:
         """Hand the page all that the view would have sent."""
-        time.sleep(0.05)
+        assert self.view.settle(20)
         names = "positions joints ghost_positions shares legend joint_names stage faces left_count nails indptr indices"
         traits = (*names.split(), "weights", "rough_faces", "rough_left_count", "figure")
         change(self.page, **{name: getattr(self.view, name) for name in traits})
 
     def rest(self) -> None:
-        """Wait until nothing is drawn any more, the sharper picture after a movement included."""
-        frames = -1
-        while frames != (frames := self.frames()):
-            self.page.wait_for_timeout(1300)
+        """Wait until nothing is drawn any more."""
+        rest(self.page, ".hp-hand-view")
 
     def frames(self) -> int:
         return int(self.root.get_attribute("data-frame-count") or 0)
@@ -77,6 +75,7 @@ def page() -> Iterator[Page]:
 def mounted(page: Page) -> Iterator[Mounted]:
     view = HandView(height=300)
     view.show(both("ok"))
+    assert view.settle()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     mount(page, view, width=400, style=PLAIN)
@@ -119,6 +118,24 @@ def test_of_many_poses_only_the_newest_is_drawn(mounted: Mounted) -> None:
     mounted.page.evaluate(f"(many) => many.forEach({CHANGE})", messages)
     mounted.page.wait_for_selector(".hp-hand-view[data-positions-version='105']")
     assert mounted.frames() == frames + 1
+
+
+def test_soft_shadows_that_come_later_are_drawn_with_the_sharper_picture(mounted: Mounted) -> None:
+    mounted.send(both("fist"), 50)
+    mounted.rest()
+    right = mounted.pixels()
+    vertices, _ = mounted.view._figure.posed(both("fist"))
+    lit = packed(vertices, np.ones(len(vertices), np.float32))
+    frames = mounted.frames()
+    change(mounted.page, positions=lit, version=51)
+    mounted.page.wait_for_selector(".hp-hand-view[data-positions-version='51']")
+    change(mounted.page, positions=mounted.view._posed(both("fist"), shadows=True)["positions"])
+    mounted.rest()
+    assert mounted.frames() == frames + 2  # the pose, and the sharper picture
+    assert np.abs(mounted.pixels() - right).mean() < 0.05
+    change(mounted.page, positions=lit)  # once it is sharp nothing else would draw them
+    mounted.rest()
+    assert np.abs(mounted.pixels() - right).mean() > 0.2
 
 
 def test_nothing_is_drawn_while_nothing_changes(mounted: Mounted) -> None:

@@ -52,6 +52,17 @@ def test_the_nearest_wins_in_whatever_order(order: list[int]) -> None:
     assert image[8, 8].tolist() == [0, 0, 255, 255]
 
 
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_of_two_that_cross_each_wins_where_it_is_nearer(order: list[int]) -> None:
+    square = np.array([(0, 0), (0, 64), (64, 0)], np.float32)
+    level = np.column_stack([square, [2, 2, 2]])
+    leaning = np.column_stack([square, [1, 1, 5]])  # nearness 1 + x / 16: the nearer one from x = 16 on
+    faces = np.array([[0, 1, 2], [3, 4, 5]])[order]
+    image = rasterise(np.concatenate([level, leaning]), np.array([RED] * 3 + [BLUE] * 3), faces, (32, 32))
+    assert (image[:31, :15] == [255, 0, 0, 255]).all()
+    assert (image[:31, 17:31] == [0, 0, 255, 255]).all()
+
+
 def test_neighbouring_triangles_leave_no_gap() -> None:
     rng = np.random.default_rng(0)
     axis = np.linspace(-3, 35, 14)
