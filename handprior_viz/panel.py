@@ -6,28 +6,22 @@ on, with their threads. A panel therefore closes the panels that an earlier run 
 
 from __future__ import annotations
 
-import hashlib
+import ctypes
 import html
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import ipywidgets as W
 import traitlets
 
+from handprior_viz.cell_runs import Closable, forget, replace_earlier
 from handprior_viz.live_markup import LiveMarkup
 
 EXPECTED = (ValueError, OSError, RuntimeError, ArithmeticError)
 """Errors that are told in the panel, in one line; anything else is a defect and is raised."""
-
-
-@runtime_checkable
-class Closable(Protocol):
-    """Something that a panel ends with itself."""
-
-    def close(self) -> Any: ...
 
 
 class Panel(W.VBox):
@@ -46,7 +40,7 @@ class Panel(W.VBox):
         self._said = LiveMarkup()
         self._ends: list[Closable] = []
         self._lock = threading.RLock()
-        _replace_earlier(self)
+        replace_earlier(self)
 
     @property
     def closed(self) -> bool:
@@ -96,11 +90,12 @@ class Panel(W.VBox):
         for closable in reversed(self._ends):
             closable.close()
         self._ends.clear()
-        _forget(self)
+        forget(self)
         for widget in family:
             if widget is not self:
                 widget.close()
         super().close()
+        threading.Thread(target=_give_back_memory, name="give-back-memory", daemon=True).start()
 
 
 def row(*parts: W.Widget, classes: Iterable[str] = ()) -> W.HBox:
@@ -170,52 +165,7 @@ def _held(widget: W.Widget) -> Iterator[Any]:
             yield getattr(widget, name)
 
 
-_OPEN: dict[tuple[str, str], list[tuple[str, Panel]]] = {}
-"""Open panels by cell and kind, with the run of the cell that made them; a panel leaves when it is closed."""
-
-
-def _replace_earlier(panel: Panel) -> None:
-    """Close the panels of the same kind that an earlier run of the present cell made."""
-    cell, run = _present_cell()
-    if not cell:
-        return
-    key = (cell, type(panel).__name__)
-    for earlier_run, earlier in list(_OPEN.get(key, ())):
-        if earlier_run != run:
-            earlier.close()
-            _forget_output(earlier)
-    _OPEN.setdefault(key, []).append((run, panel))
-
-
-def _forget_output(panel: Panel) -> None:
-    """Take a closed panel out of IPython's history of outputs, which would keep its store and prior in memory."""
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    history = getattr(shell, "user_ns", {}).get("_oh", {})
-    for number in [number for number, value in list(history.items()) if value is panel]:
-        del history[number]
-        for names in (shell.user_ns, shell.user_ns_hidden):
-            names.pop(f"_{number}", None)
-
-
-def _forget(panel: Panel) -> None:
-    for key, panels in list(_OPEN.items()):
-        _OPEN[key] = [(run, other) for run, other in panels if other is not panel]
-        if not _OPEN[key]:
-            del _OPEN[key]
-
-
-def _present_cell() -> tuple[str, str]:
-    """Which cell runs now and which run of it this is; empty outside a notebook.
-
-    JupyterLab, Notebook 7 and VS Code send the cell's id with the code; others send only the code.
-    """
-    try:
-        from IPython import get_ipython
-
-        request = get_ipython().kernel.get_parent("shell")
-        code = hashlib.blake2b(request["content"]["code"].encode(), digest_size=8).hexdigest()
-        return request.get("metadata", {}).get("cellId") or code, request["header"]["msg_id"]
-    except (ImportError, AttributeError, KeyError, LookupError):
-        return "", ""
+def _give_back_memory() -> None:
+    """Hand freed memory back to the system: glibc keeps that of threads, a gigabyte after some tens of panels."""
+    with suppress(OSError, AttributeError):  # other systems' C libraries do it by themselves
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

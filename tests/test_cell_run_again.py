@@ -64,7 +64,7 @@ def run_cell(kernel: BlockingKernelClient, code: str, cell: str) -> None:
     while True:
         reply = kernel.get_shell_msg(timeout=120)
         if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
-            assert reply["content"]["status"] == "ok", reply["content"].get("traceback")
+            assert reply["content"]["status"] == "ok", "\n".join(reply["content"].get("traceback", []))
             break
     with contextlib.suppress(queue.Empty):  # what nobody takes waits in the kernel's memory
         while True:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import ipywidgets as W
 import pytest
 
-from handprior_viz import panel as panel_module
+from handprior_viz import cell_runs
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.pacing import Every
 from handprior_viz.panel import Panel, button, column, row, set_enabled, short_path
@@ -34,6 +34,8 @@ def test_closing_leaves_neither_widgets_nor_threads() -> None:
     little.close()
     little.close()
     assert little.closed
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(10)  # one gives freed memory back, and ends by itself
     assert set(threading.enumerate()) <= threads
 
 
@@ -57,7 +59,7 @@ def test_running_a_cell_again_closes_what_it_made_before(monkeypatch: pytest.Mon
     assert not other.closed
     for panel in (other, three):
         panel.close()
-    assert panel_module._OPEN == {}
+    assert cell_runs._OPEN == {}
 
 
 @pytest.mark.usefixtures("no_widgets_left")
