@@ -6,29 +6,15 @@ another notebook, or the command line - finds a running training again by lookin
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import psutil
-
+from handprior_viz.trainings.launching import Order, gpu_names, launch, order_of
 from training.run_folder import RunFolder
 from training.turns import WAITING
-
-if TYPE_CHECKING:
-    from training.config import RunConfig
-
-logger = logging.getLogger(__name__)
 
 _ASIDE = ".deleted-"
 """What the name of a run begins with while its files are being deleted."""
@@ -66,8 +52,8 @@ def start(
         ValueError: Unknown prior, preset or key, or a value that makes no sense; nothing has been started.
         FileNotFoundError: There is no store.
     """
-    wanted = _wanted(prior, store, preset, _on_device(overrides, device))
-    return _start(wanted, Path(out), [] if device in (None, "cpu") else [str(device)])
+    order = order_of(prior, store, preset, _on_device(overrides, device))
+    return _start(order, Path(out), [] if device in (None, "cpu") else [str(device)])
 
 
 def start_all(
@@ -106,11 +92,11 @@ def start_all(
         raise ValueError(f"a prior is named twice: {' '.join(priors)}")
     of_all = preset is None or Path(preset).suffix or not any(preset in presets(prior) for prior in priors)
     overrides = _on_device(overrides, device)
-    wanted = [
-        _wanted(prior, store, preset if of_all or preset in presets(prior) else None, overrides) for prior in priors
+    orders = [
+        order_of(prior, store, preset if of_all or preset in presets(prior) else None, overrides) for prior in priors
     ]
-    gpus = _gpu_names(torch.cuda.device_count()) if device is None else [device]
-    return [_start(each, Path(out), ["cpu"] if each.config.devices == "cpu" else gpus or ["cpu"]) for each in wanted]
+    gpus = gpu_names(torch.cuda.device_count()) if device is None else [device]
+    return [_start(each, Path(out), ["cpu"] if each.config.devices == "cpu" else gpus or ["cpu"]) for each in orders]
 
 
 def _on_device(overrides: Mapping[str, Any] | None, device: str | None) -> dict[str, Any]:
@@ -119,50 +105,20 @@ def _on_device(overrides: Mapping[str, Any] | None, device: str | None) -> dict[
     return {**(overrides or {}), **named}
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """A training that was asked for and makes sense: its configuration, and how to say it to ``training.run``."""
-
-    config: RunConfig
-    arguments: tuple[str, ...]
-
-    @property
-    def request(self) -> str:
-        """The same for the same configuration."""
-        return hashlib.blake2b(self.config.to_yaml().encode(), digest_size=8).hexdigest()
-
-
-def _wanted(prior: str, store: Any, preset: str | None, overrides: Mapping[str, Any] | None) -> _Wanted:
-    from training.config import learns_in, resolve
-
-    folder = _store_folder(store)
-    config = learns_in(resolve(prior, preset, {**(overrides or {}), "store": str(folder)}))
-    settings = [f"{key}={_yaml(value)}" for key, value in (overrides or {}).items()]
-    arguments = ["--prior", prior, "--store", str(folder)]
-    arguments += ["--config", str(preset)] if preset else []
-    return _Wanted(config, (*arguments, "--set", *settings) if settings else tuple(arguments))
-
-
-def _start(wanted: _Wanted, out: Path, places: Sequence[str]) -> RunFolder:
+def _start(order: Order, out: Path, places: Sequence[str]) -> RunFolder:
     """Launch a training, which waits for one of ``places`` where there are any."""
     for twin in runs(out):
-        if twin.status().get("request") == wanted.request and twin.is_alive() and not twin.stop_requested():
+        if twin.status().get("request") == order.request and twin.is_alive() and not twin.stop_requested():
             return twin
-    run = RunFolder.create(out, wanted.config.prior)
-    run.update_status(store=wanted.config.store, request=wanted.request)
+    run = RunFolder.create(out, order.config.prior)
+    run.update_status(store=order.config.store, request=order.request)
     waiting: list[str] = []
     if places:
         run.update_status(turn=time.time(), message=WAITING)
-        needed = wanted.config.devices if isinstance(wanted.config.devices, int) else 1
+        needed = order.config.devices if isinstance(order.config.devices, int) else 1
         waiting = ["--places", str(min(needed, len(places))), "--turn", *places]
-    _launch(run, ["--run-dir", str(run.path), *wanted.arguments, *waiting])
+    launch(run, ["--run-dir", str(run.path), *order.arguments, *waiting])
     return run
-
-
-def _gpu_names(count: int) -> list[str]:
-    """How CUDA_VISIBLE_DEVICES calls the GPUs that are visible here."""
-    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    return named[:count] if len(named) >= count else [str(number) for number in range(count)]
 
 
 def resume(run: RunFolder | str | Path) -> RunFolder:
@@ -179,7 +135,7 @@ def resume(run: RunFolder | str | Path) -> RunFolder:
         raise ValueError(f"run {run.name} has no checkpoint to go on from: start it anew")
     run.forget_stop()
     run.update_status(state="queued", message="")
-    _launch(run, ["--run-dir", str(run.path), "--resume"])
+    launch(run, ["--run-dir", str(run.path), "--resume"])
     return run
 
 
@@ -284,41 +240,3 @@ def newest(out: str | Path = "runs", prior: str | None = None) -> RunFolder:
             return run
     what = f"no trained {prior} prior" if prior else "no trained prior"
     raise FileNotFoundError(f"{what} in {Path(out).absolute()}: train one first")
-
-
-def _launch(run: RunFolder, arguments: list[str]) -> None:
-    """Run ``python -m training.run`` detached: it survives this process, and its output goes to the run's log."""
-    import training
-
-    packages = str(Path(training.__file__).parents[1])
-    path = os.pathsep.join(part for part in (packages, os.environ.get("PYTHONPATH", "")) if part)
-    with run.log_file.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "training.run", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env=os.environ | {"PYTHONPATH": path},
-        )
-    # The process itself writes the same as soon as it has imported torch; until then the run counts as alive.
-    try:
-        began = psutil.Process(process.pid).create_time()
-        run.update_status(pid=process.pid, pid_started=began, host=socket.gethostname())
-    except psutil.NoSuchProcess:
-        logger.debug("process of %s ended at once", run.name)
-    # Somebody has to take the exit code of a child, or it stays in the process table.
-    threading.Thread(target=process.wait, name=f"reaper-{run.name}", daemon=True).start()
-
-
-def _store_folder(store: Any) -> Path:
-    folder = Path(getattr(store, "path", store)).absolute()
-    if not (folder / "store.json").exists():
-        raise FileNotFoundError(f"{folder} is not a packed store (no store.json): pack one first")
-    return folder
-
-
-def _yaml(value: Any) -> str:
-    import yaml
-
-    return yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()

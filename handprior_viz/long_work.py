@@ -55,9 +55,14 @@ class Report:
             self._shown = now
             self._show(progress_markup(self._words, done, total, item, now - self._began))
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether the work shall end at the next look."""
+        return self._cancelled.is_set()
+
     def check(self) -> None:
         """Raise :class:`Cancelled` if it was."""
-        if self._cancelled.is_set():
+        if self.cancelled:
             raise Cancelled
 
     def cancel(self) -> None:
@@ -80,7 +85,8 @@ class LongWork:
         self._on_error = on_error
         self._thread: threading.Thread | None = None
         self._report: Report | None = None
-        self._closed = False
+        self._turn = threading.Lock()  # the work's thread and whoever cancels show things
+        self._working = self._closed = False
 
     @property
     def running(self) -> bool:
@@ -102,7 +108,8 @@ class LongWork:
         """
         if self.running or self._closed:
             raise RuntimeError("this panel is busy: wait for the work that goes on, or cancel it")
-        self._report = report = Report(self._show)
+        self._report = report = Report(self._show_progress)
+        self._working = True
         context = contextvars.copy_context()  # ipykernel finds a message's parent through it
         self._thread = threading.Thread(
             target=context.run, args=(self._run, words, work, report, on_end), name="long-work", daemon=True
@@ -111,9 +118,10 @@ class LongWork:
 
     def cancel(self) -> None:
         """Let the work end soon."""
-        if self._report is not None and self.running:
-            self._report.cancel()
-            self._show('<div class="hp-work"><span>Cancelling\N{HORIZONTAL ELLIPSIS}</span></div>')
+        with self._turn:
+            if self._report is not None and self._working:
+                self._report.cancel()
+                self._show('<div class="hp-work"><span>Cancelling\N{HORIZONTAL ELLIPSIS}</span></div>')
 
     def settle(self, timeout: float | None = None) -> bool:
         """Wait for the end of the work; False if that takes longer than ``timeout`` s."""
@@ -141,9 +149,16 @@ class LongWork:
             if not self._closed:
                 self._on_error(error)
         finally:
-            self._show("")
+            with self._turn:
+                self._working = False
+                self._show("")
             if on_end is not None and not self._closed:
                 on_end(cancelled)
+
+    def _show_progress(self, markup: str) -> None:
+        with self._turn:
+            if self._report is not None and not self._report.cancelled:
+                self._show(markup)
 
     def _show(self, markup: str) -> None:
         if not self._closed:

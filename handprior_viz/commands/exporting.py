@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from handprior_viz.commands.terminal import ProgressBar, Result
+
+if TYPE_CHECKING:
+    from training.prior import Prior
+    from training.run_folder import RunFolder
 
 FPS = 30.0
 """Frames per second where neither the user nor the file says."""
@@ -55,12 +59,29 @@ def _of_run(source: Path, ending: str, args: argparse.Namespace) -> tuple[np.nda
     if ending == ".html":
         from handprior_viz.export.decoders import decoder_steps
 
-        decoder_steps(prior)  # refuses a prior that does not fit into a page
-        return prior.mean_pose().cpu().numpy()[None], about | {"prior": prior, "latent": np.zeros(prior.latent_dim)}
+        decoder_steps(prior)  # refuses a prior that does not go into a page
+        about |= {"prior": prior, "latent": np.zeros(prior.latent_dim), "held_out": _held_out(prior, run)}
+        return prior.mean_pose().cpu().numpy()[None], about
     ends = torch.randn(2, prior.latent_dim, generator=torch.Generator().manual_seed(args.seed))
     a, b = (Shown.at(latent) for latent in ends.double().tolist())
     positions = np.linspace(0, 1, args.frames or FRAMES.get(ending, _WALK_FRAMES))
     return walk_poses(prior, a, b, positions, "spherical"), about
+
+
+def _held_out(prior: Prior, run: RunFolder | None) -> np.ndarray | None:
+    """Energies for the page's gauge, where it can have one and the run's own store still lies where it lay."""
+    from data_tools.store import PoseStore
+    from handprior_viz.explorer.backdrop import held_out_energies
+    from handprior_viz.export.densities import page_density
+
+    status = run.status() if run else {}
+    if page_density(prior) is None or not status.get("store"):
+        return None
+    try:
+        store = PoseStore(str(status["store"]))
+    except (OSError, ValueError):
+        return None
+    return held_out_energies(prior, store) if store.hash == status.get("store_hash") else None
 
 
 def _of_poses(source: Path, ending: str, args: argparse.Namespace) -> tuple[np.ndarray, dict[str, Any]]:
@@ -68,6 +89,6 @@ def _of_poses(source: Path, ending: str, args: argparse.Namespace) -> tuple[np.n
     from data_tools.hand_mean import licensed_hands_mean
     from handprior_viz.pose_files import read_poses
 
-    whole = ending in (".npz", ".json")
+    whole = ending in (".npz", ".json", ".obj")
     drawn = read_poses(source, licensed_hands_mean(), at_most=args.frames or FRAMES.get(ending), body=whole)
     return drawn.poses, {"synthetic": drawn.synthetic, "fps": args.fps or drawn.fps or FPS, "title": source.stem}

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from data_tools.store import PoseStore
 from handprior_viz.comparing.runs import ComparedRun, LoadedPriors
-from handprior_viz.explorer.backdrop import Backdrop, held_out_split
+from handprior_viz.explorer.backdrop import Backdrop, energies_of, held_out_split
 from handprior_viz.figures import Strip, minus, nice_ticks, strip
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.pacing import LatestWins
 from handprior_viz.panel import column
-from training.prior import Prior
 
 FRAMES_PER_DATASET = 150
-SCORED_AT_ONCE = 128
-"""Poses scored in one go: short turns leave the processor to whoever moves a slider."""
 
 Energies = Float[np.ndarray, "frames"]
 
@@ -66,13 +61,12 @@ class EnergySection:
         if self._backdrop is None:
             self._backdrop = Backdrop.of(self._store, FRAMES_PER_DATASET, held_out_split(self._store))
         for run in runs:
-            kept_at = (
-                run.kept_at
-            )  # a run that trains keeps better priors meanwhile: its next ones wait for the next use
+            kept_at = run.kept_at  # one that trains keeps better priors meanwhile: those wait for the next use
             if run.name not in self._known or self._known[run.name][0] != kept_at:
                 self._show(runs)
-                energies = raw_energies(self._priors.prior(run), self._backdrop.poses, lambda: self._goes_on(runs))
-                if energies is None:
+                prior = self._priors.prior(run)
+                energies = energies_of(prior, self._backdrop.poses, lambda: self._goes_on(runs), exact=True)
+                if not self._goes_on(runs):
                     return
                 self._known[run.name] = (kept_at, energies)
         self._show(runs)
@@ -84,25 +78,6 @@ class EnergySection:
         assert self._backdrop is not None
         known = {run.name: self._known[run.name][1] for run in runs if run.name in self._known}
         self._markup.markup = energy_table(self._backdrop, runs, known, held_out_split(self._store))
-
-
-@torch.no_grad()
-def raw_energies(
-    prior: Prior, poses: Float[np.ndarray, "frames dim"], go_on: Callable[[], bool] = lambda: True
-) -> Energies | None:
-    """Energies of poses as they are, nats per frame; None if it was told to end.
-
-    Args:
-        prior: What scores them.
-        poses: Radians, mean hand included.
-        go_on: Asked between turns of some dozen milliseconds.
-    """
-    parts = []
-    for part in np.array_split(poses, max(1, math.ceil(len(poses) / SCORED_AT_ONCE))):
-        if not go_on():
-            return None
-        parts.append(prior.energy(torch.from_numpy(np.array(part, np.float32))).double().numpy())
-    return np.concatenate(parts)
 
 
 def energy_span(energies: Sequence[Energies]) -> tuple[float, float]:
@@ -143,7 +118,7 @@ def energy_table(backdrop: Backdrop, runs: Sequence[ComparedRun], known: Mapping
 
 def _heading(runs: Sequence[ComparedRun], split: str) -> str:
     said = (
-        "minus log-likelihood of held-out poses as each prior sees them, nats per frame; left is usual; line and "
+        "minus log-likelihood of held-out poses as they are, nats per frame; left is usual; line and "
         f"number are the median; up to {FRAMES_PER_DATASET} poses of each dataset, {split} split{_bounds(runs)}"
     )
     return f'<p class="hp-compare-heading">Energy by dataset <span class="hp-muted">{said}</span></p>'

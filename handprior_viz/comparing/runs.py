@@ -12,6 +12,7 @@ from typing import Any
 from data_tools.store import PoseStore
 from handprior_viz import jobs
 from handprior_viz.trainings.learning_curves import RunLook
+from handprior_viz.trainings.run_looks import look_numbers
 from handprior_viz.trainings.table import run_title
 from training.checkpoints import load_prior
 from training.evaluation import check_fits
@@ -69,10 +70,12 @@ def compared_runs(runs: Runs) -> tuple[ComparedRun, ...]:
         FileNotFoundError: No such run, or none that has a prior.
     """
     folders = _folders(runs)
-    orders = {
-        folder: k for parent in {run.path.parent for run in folders} for k, folder in enumerate(jobs.runs(parent))
+    numbers = {
+        parent / name: number
+        for parent in {run.path.parent for run in folders}
+        for name, number in look_numbers(parent, [run.name for run in jobs.runs(parent)]).items()
     }
-    found = [_compared(run, orders.get(run, k)) for k, run in enumerate(folders) if run.prior_file.exists()]
+    found = [_compared(run, numbers.get(run.path, k)) for k, run in enumerate(folders) if run.prior_file.exists()]
     if not found:
         raise FileNotFoundError(f"no trained prior in {runs}: train one first (TrainingPanel, or handprior train)")
     return tuple(found)
@@ -116,7 +119,8 @@ class LoadedPriors:
 
     def axes(self, run: ComparedRun) -> list[LatentAxis]:
         """Its latent axes, the one that moves the hands most first; takes up to some seconds the first time."""
-        prior, kept_at = self.prior(run), run.kept_at
+        kept_at = run.kept_at  # first: of a better prior that is kept meanwhile, the axes are found next time
+        prior = self.prior(run)
         seen = self._axes.get(run.name)
         if seen is None or seen[0] != kept_at:
             seen = self._axes[run.name] = (kept_at, name_axes(prior))
@@ -135,10 +139,10 @@ def _folders(runs: Runs) -> list[RunFolder]:
     return [RunFolder.open(folder)] if alone else jobs.runs(folder)
 
 
-def _compared(run: RunFolder, order: int) -> ComparedRun:
+def _compared(run: RunFolder, number: int) -> ComparedRun:
     status = run.status()
     card = run.card() or {"metrics": {"val/nll": status.get("best_nll")}}
     name = str(status.get("prior") or card.get("prior") or "")
     known = PRIORS.get(name)
     title = run_title(run.name, known.title if known else str(card.get("title") or name))
-    return ComparedRun(run, title, RunLook.of(order), known.is_bound if known else bool(card.get("is_bound")), card)
+    return ComparedRun(run, title, RunLook.of(number), known.is_bound if known else bool(card.get("is_bound")), card)

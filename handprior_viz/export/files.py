@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int
 
 from data_tools.hand_model import HandModel
 from data_tools.pose_layout import HAND_DIM, HANDS_DIM, POSE_DIM, hands_of
@@ -78,6 +78,7 @@ def save(
     synthetic: bool = False,
     prior: Prior | None = None,
     latent: Sequence[float] | Float[np.ndarray, "latent"] | None = None,
+    held_out: Float[np.ndarray, "poses"] | None = None,
     size: tuple[int, int] | None = None,
     renderer: Renderer | None = None,
     progress: Progress | None = None,
@@ -88,10 +89,10 @@ def save(
     - ``.png``: one pose on a transparent background; several, or one with a title, as a contact sheet.
     - ``.gif``, ``.mp4``: a film of a motion.
     - ``.glb``: both hands with skeleton, weights and, of a motion, an animation (:mod:`.rigged_mesh`).
-    - ``.obj``: one pose, each hand an object of its own; metres, the model's own vertices.
+    - ``.obj``: one pose, each hand an object of its own, or the whole body; metres, the model's own vertices.
     - ``.html``: with a ``prior`` its sliders; without, the pose or the motion, to turn and to play.
 
-    Pictures and meshes show the hands; a body that is among the poses goes into ``.npz`` and ``.json``.
+    Pictures and rigged meshes show the hands; a body that is among the poses goes into numbers and ``.obj``.
 
     Args:
         path: Where to; folders on the way are made.
@@ -105,6 +106,7 @@ def save(
         synthetic: Say in the file that the data is synthetic.
         prior: Whose sliders the ``.html`` gets.
         latent: Where they stand at first; default: where the prior sees the first pose.
+        held_out: Energies (nats per frame) of held-out poses as the prior sees them, for a gauge beside its sliders.
         size: Width and height of pictures, pixels.
         renderer: Draws pictures; default: the one that all pictures share, if no model is given.
         progress: Called as the pictures of a film are drawn.
@@ -125,7 +127,9 @@ def save(
         raise ValueError(f"a {format.ending} film needs at least two poses, got one: write a .png")
     if not (np.isfinite(fps) and fps > 0):
         raise ValueError(f"fps must be a number above 0, got {fps}")
-    order = _Order(frames, model, float(fps), view, titles, title, synthetic, prior, latent, size, renderer, progress)
+    order = _Order(
+        frames, model, float(fps), view, titles, title, synthetic, prior, latent, held_out, size, renderer, progress
+    )
     content = _WRITERS[format.ending](order)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content)
@@ -178,6 +182,7 @@ class _Order:
     synthetic: bool
     prior: Prior | None
     latent: Sequence[float] | Float[np.ndarray, "latent"] | None
+    held_out: Float[np.ndarray, "poses"] | None
     size: tuple[int, int] | None
     given_renderer: Renderer | None
     progress: Progress | None
@@ -190,6 +195,11 @@ class _Order:
     def numbers(self) -> Float32[np.ndarray, "N columns"]:
         """Whole poses, or both hands."""
         return self.frames if self.frames.shape[1] == POSE_DIM else self.hands
+
+    @property
+    def has_body(self) -> bool:
+        """Whether there is a body to show: the poses have one, and the model, too."""
+        return self.frames.shape[1] == POSE_DIM and self.model.kind == "smplx"
 
     @property
     def rate(self) -> float | None:
@@ -253,15 +263,26 @@ def _glb(order: _Order) -> bytes:
 def _obj(order: _Order) -> str:
     import trimesh
 
-    vertices, side = order.model.hands(order.hands[0]).vertices, order.model.side
     scene = trimesh.Scene()
-    for number, name in enumerate(("left_hand", "right_hand")):
-        mine = order.model.faces[side[order.model.faces[:, 0]] == number]
-        first = int(np.flatnonzero(side == number)[0])
-        mesh = trimesh.Trimesh(vertices[side == number], mine - first, process=False)
+    for name, vertices, faces in _objects(order):
+        mesh = trimesh.Trimesh(vertices, faces, process=False)
         scene.add_geometry(mesh, geom_name=name, node_name=name)
-    header = f"Both hands, metres, y up, palms to +z. {order.about}. Written by HandPrior"
+    what = "Whole body, metres, y up" if order.has_body else "Both hands, metres, y up, palms to +z"
+    header = f"{what}. {order.about}. Written by HandPrior"
     return str(scene.export(file_type="obj", header=header, digits=7, include_normals=False, include_color=False))
+
+
+def _objects(order: _Order) -> Iterator[tuple[str, Float32[np.ndarray, "V 3"], Int[np.ndarray, "F 3"]]]:
+    """What a mesh consists of: the body, or each hand alone, as pictures show them."""
+    model = order.model
+    if order.has_body:
+        body = model.full(order.frames[0])
+        yield "body", body.vertices, body.faces
+        return
+    vertices, side = model.hands(order.hands[0]).vertices, model.side
+    for number, name in enumerate(("left_hand", "right_hand")):
+        mine = model.faces[side[model.faces[:, 0]] == number]
+        yield name, vertices[side == number], mine - int(np.flatnonzero(side == number)[0])
 
 
 def _html(order: _Order) -> str:
@@ -274,7 +295,7 @@ def _html(order: _Order) -> str:
     if latent is None:
         with torch.no_grad():
             latent = order.prior.encode(torch.from_numpy(order.frames[0])).double().cpu().numpy()
-    return prior_page(order.prior, latent=latent, **about)
+    return prior_page(order.prior, latent=latent, held_out=order.held_out, **about)
 
 
 _WRITERS: dict[str, Callable[[_Order], str | bytes]] = {

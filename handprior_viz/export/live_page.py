@@ -3,53 +3,60 @@
 The decoder and the hand model travel in the page as arrays (:mod:`.decoders`, :mod:`.rig`); ``live_page.js`` decodes
 and skins. The picture and the sliders are the notebook's own scripts, put into the page when it is written. Geometry
 equals :meth:`HandModel.hands` within 0.1 mm. A page of the open hand and a Hand VAE weighs 1.3 MB, with a Gaussian
-0.8 MB.
+0.8 MB, with a global flow 1.8 MB, with a joint flow 3.2 MB; a gauge for a VAE takes its encoder along, 0.7 MB.
 """
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import anywidget
 import numpy as np
 from jaxtyping import Float
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from data_tools.hand_model import HandModel
-from data_tools.pose_layout import hands_of
+from data_tools.pose_layout import HANDS_DIM, hands_of
+from handprior_viz.explorer.backdrop import energy_span
 from handprior_viz.explorer.controls import LEADING_AXES, REACH
-from handprior_viz.export.decoders import Step, decoder_steps
+from handprior_viz.export.decoders import decoder_steps
+from handprior_viz.export.densities import page_density
+from handprior_viz.export.page_arrays import (
+    PATCHES,
+    Arrays,
+    hand_columns,
+    named_density,
+    named_step,
+    packed,
+    rig_arrays,
+)
 from handprior_viz.export.rig import PARENTS, HandRig
+from handprior_viz.export.steps import Step
+from handprior_viz.figures import gauge
 from handprior_viz.hand_view import HandView
 from handprior_viz.live_markup import PANEL_CSS
-from handprior_viz.pictures.occlusion import Occlusion
 from handprior_viz.slider_rack import Slider, SliderRack
 from handprior_viz.style import DARK, TOKENS
 from training.latent_axes import name_axes
 from training.prior import Prior
 
 _HERE = Path(__file__).parent
-_PATCHES = 48
+_SCRIPTS = ("clipboard.js", "page_decoder.js", "page_energy.js", "page_hands.js", "live_page.js")
 
 LICENSED = "This page carries the geometry of a licensed hand model: check its licence before you pass the page on."
-
-_TYPES = {"float32": "f4", "float16": "f2", "uint32": "u4", "uint16": "u2", "uint8": "u1"}
 
 _COPY = ("copy", "Copy parameters", "Put the pose shown on the clipboard as JSON")
 _BUTTONS = (
     ("reset", "Reset", "All sliders back to zero: the middle of the latent space"),
     ("random", "Random", "Every axis drawn from a standard normal distribution"),
 )
-
-Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,7 @@ class _Words:
     about: str
     sliders: str
     film: bool = False
+    gauge: str = ""
 
 
 def prior_page(
@@ -68,20 +76,23 @@ def prior_page(
     *,
     model: HandModel | None = None,
     latent: Sequence[float] | Float[np.ndarray, "latent"] | None = None,
+    held_out: Float[np.ndarray, "poses"] | None = None,
     title: str | None = None,
     synthetic: bool = False,
 ) -> str:
     """A page with a prior's latent axes as sliders, the leading ones first.
 
     Args:
-        prior: Gaussian, Hand VAE or Hand VAE (SO(3)). Of whole poses the hands are shown.
+        prior: Any of this project's that is not too large. Of whole poses the hands are shown.
         model: Default: the user's licensed model if there is one, else the open hand. The page carries its geometry.
         latent: Where the sliders stand at first, standard deviations; default: the middle.
+        held_out: Energies (nats per frame) of held-out poses, as the prior sees them: where the pose shown lies among
+            them is said, if the page can work out its energy (see :func:`page_density`).
         title: What the prior is called beside its kind, such as the run's name.
         synthetic: Say that it was learnt from synthetic data.
 
     Raises:
-        ValueError: Another prior, whose decoder does not fit into a page.
+        ValueError: A prior that does not go into a page, or a latent of another length.
     """
     steps = decoder_steps(prior)
     axes = [
@@ -102,7 +113,14 @@ def prior_page(
     all_axes = ("all", f"All {len(axes)} axes", "Show every axis, the ones that move the hands most first")
     buttons = [*_BUTTONS, *([all_axes] if hidden > 0 else []), _COPY]
     about = {"axes": axes, "leading": LEADING_AXES, "latent": start.tolist(), "prior": prior.name}
-    return _page(steps, about, words, buttons, model or HandModel(), synthetic)
+    arrays: Arrays = {}
+    density = page_density(prior) if held_out is not None and len(held_out) else None
+    if density is not None and held_out is not None:
+        span = energy_span(held_out)
+        words = replace(words, gauge=Markup(gauge(held_out, span)))
+        arrays["held_out"] = held_out.astype(np.float32)
+        about["gauge"] = {"span": span, "density": named_density(density, arrays)}
+    return _page(steps, prior.dim, about, arrays, words, buttons, model or HandModel(), synthetic)
 
 
 def poses_page(
@@ -136,7 +154,8 @@ def poses_page(
     )
     play = ("play", "Play", "Play the motion again and again")
     about = {"axes": axes, "leading": 1, "latent": [0.0], "prior": None, "frames": len(hands), "fps": fps}
-    return _page([frames], about, words, [*([play] if axes else []), _COPY], model or HandModel(), synthetic)
+    buttons = [*([play] if axes else []), _COPY]
+    return _page([frames], HANDS_DIM, about, {}, words, buttons, model or HandModel(), synthetic)
 
 
 def _axis_row(rank: int, label: str, index: int, effect: float) -> Slider:
@@ -146,28 +165,31 @@ def _axis_row(rank: int, label: str, index: int, effect: float) -> Slider:
 
 def _page(
     steps: Sequence[Step],
+    dim: int,
     about: dict[str, Any],
+    arrays: Arrays,
     words: _Words,
     buttons: Sequence[tuple[str, str, str]],
     model: HandModel,
     synthetic: bool,
 ) -> str:
     view, rack = _SilentView(model, synthetic=synthetic), _SilentRack([])
-    state = _state(view)
-    arrays = {f"view.{name}": value for name, value in state.items() if isinstance(value, np.ndarray)}
-    arrays |= _rig_arrays(HandRig.of(model), model)
-    arrays |= {
-        f"{k}.{name}": value.astype(np.float32) for k, step in enumerate(steps) for name, value in step.arrays.items()
-    }
-    index, text = _packed(arrays)
+    state, rack_state = _state(view), _state(rack)
+    arrays = arrays | {f"view.{name}": value for name, value in state.items() if isinstance(value, np.ndarray)}
+    arrays |= rig_arrays(HandRig.of(model), model)
+    named = [named_step(step, arrays) for step in steps]
+    columns, signs = hand_columns(dim)
+    index, text = packed(arrays)
     page = about | {
-        "steps": [{"kind": step.kind, "numbers": step.numbers} for step in steps],
+        "steps": named,
+        "columns": columns,
+        "signs": signs,
         "arrays": index,
         "view": {name: value for name, value in state.items() if not isinstance(value, np.ndarray)},
         "view_arrays": [name for name, value in state.items() if isinstance(value, np.ndarray)],
-        "rack": _state(rack),
+        "rack": rack_state,
         "parents": PARENTS,
-        "patches": _PATCHES,
+        "patches": PATCHES,
     }
     environment = Environment(
         loader=PackageLoader("handprior_viz.export", "."), autoescape=True, undefined=StrictUndefined
@@ -182,7 +204,7 @@ def _page(
         arrays=Markup(text),
         hand_view=_as_expression(view._esm),
         slider_rack=_as_expression(rack._esm),
-        script=_script((_HERE / "clipboard.js").read_text("utf-8") + (_HERE / "live_page.js").read_text("utf-8")),
+        script=_script("".join((_HERE / name).read_text("utf-8") for name in _SCRIPTS)),
     )
 
 
@@ -201,51 +223,13 @@ class _SilentRack(SliderRack):
 
 
 def _state(widget: Any) -> dict[str, Any]:
-    """What the widget's script reads: plain values, and buffers as arrays of bytes."""
-    kind = HandView if isinstance(widget, HandView) else SliderRack
-    values = {name: getattr(widget, name) for name in kind.class_own_traits(sync=True)}
+    """What the widget's script reads: plain values, and buffers as arrays of bytes. The widget is closed."""
+    names = [name for name in widget.traits(sync=True) if name not in anywidget.AnyWidget.class_traits(sync=True)]
+    values = {name: getattr(widget, name) for name in sorted(names) if not name.startswith("_")}
+    widget.close()
     return {
         name: np.frombuffer(value, np.uint8) if isinstance(value, bytes) else value for name, value in values.items()
     }
-
-
-def _rig_arrays(rig: HandRig, model: HandModel) -> Arrays:
-    """What ``skin`` and ``openSky`` of live_page.js read."""
-    occlusion = Occlusion.prepare(rig.placed_vertices, model.faces, model.side, patches=_PATCHES)
-    patch = np.zeros(len(rig.faces), np.uint8)
-    for _, faces, member in occlusion.parts:
-        patch[faces] = member.tocsc().indices
-    none = np.zeros(0)
-    return {
-        "vertices": rig.vertices,
-        "side": rig.side.astype(np.uint8),
-        "coarse_faces": rig.faces.astype(np.uint16 if len(rig.side) < 1 << 16 else np.uint32),
-        "patch": patch,
-        "joints": rig.joints,
-        "tips": rig.tips.astype(np.uint32),
-        "influences": rig.influences.astype(np.uint8),
-        "weights": rig.weights,
-        "place": rig.place[:, :3].astype(np.float32),
-        "fingers": np.array([one.finger for one in rig.correctives], np.uint8),
-        "moved_counts": np.array([len(one.vertices) for one in rig.correctives], np.uint16),
-        "moved": np.concatenate([one.vertices for one in rig.correctives] or [none]).astype(np.uint32),
-        # They are millimetres: 16 bits are exact to a hundredth of one.
-        "directions": np.concatenate([one.directions.ravel() for one in rig.correctives] or [none]).astype(np.float16),
-    }
-
-
-def _packed(arrays: Mapping[str, np.ndarray]) -> tuple[list[list[Any]], str]:
-    """All arrays as base64 of gzip, and for each its name, type, first byte and count."""
-    index: list[list[Any]] = []
-    pieces: list[bytes] = []
-    start = 0
-    for name, array in arrays.items():
-        kind = _TYPES[array.dtype.name]
-        data = array.astype(array.dtype.newbyteorder("<")).tobytes()
-        index.append([name, kind, start, array.size])
-        pieces.append(data + bytes(-len(data) % 4))
-        start += len(pieces[-1])
-    return index, base64.b64encode(gzip.compress(b"".join(pieces), mtime=0)).decode()
 
 
 def _as_expression(module: object) -> Markup:

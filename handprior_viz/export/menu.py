@@ -9,7 +9,6 @@ import mimetypes
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,10 @@ from jaxtyping import Float
 
 from data_tools.hand_model import HandModel
 from data_tools.pose_layout import COLUMNS, POSE_DIM, hands_of
-from handprior_viz.export.decoders import is_decodable
+from data_tools.store import PoseStore
+from handprior_viz.explorer.backdrop import held_out_energies
+from handprior_viz.export.choices import CHOICES, Choice, menu_groups
+from handprior_viz.export.densities import page_density
 from handprior_viz.export.files import save
 from handprior_viz.live_markup import PANEL_CSS
 from handprior_viz.panel import EXPECTED
@@ -32,46 +34,6 @@ SHEET_POSES = 12
 """Poses of a walk that go onto its contact sheet, evenly spaced."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One line of the menu.
-
-    Attributes:
-        what: ``pose`` (the one shown), ``walk`` (from pin A to pin B) or ``page`` (the prior's sliders).
-        ending: Of the file.
-        words: What it becomes.
-    """
-
-    what: str
-    ending: str
-    words: str
-
-    @property
-    def key(self) -> str:
-        return f"{self.what}{self.ending}"
-
-
-CHOICES: tuple[Choice, ...] = (
-    Choice("pose", ".png", "See-through picture"),
-    Choice("pose", ".glb", "Rigged mesh for Blender and the web"),
-    Choice("pose", ".obj", "Mesh"),
-    Choice("pose", ".npz", "Numbers for SMPL-X tools"),
-    Choice("pose", ".json", "Numbers as text"),
-    Choice("walk", ".mp4", "Film"),
-    Choice("walk", ".gif", "Film that plays anywhere"),
-    Choice("walk", ".png", "Contact sheet"),
-    Choice("walk", ".glb", "Rigged mesh that moves"),
-    Choice("walk", ".html", "Page to turn, scrub and play"),
-    Choice("walk", ".npz", "Numbers for SMPL-X tools"),
-    Choice("page", ".html", "Page with sliders that work without Python"),
-)
-"""What the menu offers, in its order."""
-
-TITLES = {"pose": "This pose", "walk": "Walk from A to B", "page": "This prior"}
-
-_COPY = {"key": "copy", "words": "Copy parameters", "ending": "clipboard", "why": ""}
 
 
 class MenuButton(anywidget.AnyWidget):
@@ -94,6 +56,7 @@ class ExportMenu:
         walk: Frames from pin A to pin B, (frames, columns), or None while a pin is missing.
         prior: What is explored, or None while there is nothing.
         latent: Where the sliders of a page are to stand at first; default: where the prior sees the pose shown.
+        store: Among whose held-out poses a page says where the pose shown lies, where the page can; not by default.
         model: Default: the user's licensed model if there is one, else the open hand.
         folder: Where files go; made when there is one.
         name: What files are called; default: the prior's name.
@@ -114,6 +77,7 @@ class ExportMenu:
         walk: Callable[[], Float[np.ndarray, "frames columns"] | None] = lambda: None,
         prior: Callable[[], Prior | None] = lambda: None,
         latent: Callable[[], Float[np.ndarray, "latent"] | None] = lambda: None,
+        store: PoseStore | None = None,
         model: HandModel | None = None,
         folder: str | Path = "exports",
         name: str = "",
@@ -123,7 +87,7 @@ class ExportMenu:
         on_said: Callable[[str], object] | None = None,
     ) -> None:
         self._current, self._walk, self._prior, self._latent = current, walk, prior, latent
-        self._model = model
+        self._model, self._store = model, store
         self._renderer: Renderer | None = None
         self._folder, self._name, self._title = Path(folder), name, title
         self._fps, self._synthetic, self._on_said = fps, synthetic, on_said
@@ -133,7 +97,7 @@ class ExportMenu:
         # The thread keeps the context it was made in: ipykernel finds a message's parent through it.
         context = contextvars.copy_context()
         self._worker = ThreadPoolExecutor(1, "export", initializer=_enter, initargs=(context,))
-        self.widget = MenuButton(groups=self._groups(has_walk=False, prior=None))
+        self.widget = MenuButton(groups=menu_groups(has_walk=False, prior=None))
         self.widget.on_msg(self._hear)
 
     def write(self, key: str) -> None:
@@ -194,28 +158,7 @@ class ExportMenu:
 
     def _list(self) -> None:
         walk = self._walk()
-        self.widget.groups = self._groups(has_walk=walk is not None, prior=self._prior())
-
-    def _groups(self, *, has_walk: bool, prior: Prior | None) -> list[dict[str, Any]]:
-        why = {"pose": "", "walk": "" if has_walk else "pin A and B first", "page": ""}
-        if prior is None:
-            why["page"] = "nothing is explored yet"
-        elif not is_decodable(prior):
-            why["page"] = f"a {prior.title} does not fit into a page"
-        groups = [
-            {
-                "title": title,
-                "why": f"({why[what]})" if why[what] else "",
-                "items": [
-                    {"key": choice.key, "words": choice.words, "ending": choice.ending, "why": why[what]}
-                    for choice in CHOICES
-                    if choice.what == what
-                ],
-            }
-            for what, title in TITLES.items()
-        ]
-        groups[0]["items"].append(_COPY)  # type: ignore[attr-defined]
-        return groups
+        self.widget.groups = menu_groups(has_walk=walk is not None, prior=self._prior())
 
     # On the thread that writes ------------------------------------------------------------------------------------
 
@@ -223,7 +166,7 @@ class ExportMenu:
         with self._changed:
             self._waiting += 1
         try:
-            self._worker.submit(self._work, work)
+            self._worker.submit(self._work, work).add_done_callback(lambda _: self._done())  # or cancelled
         except RuntimeError:  # closed meanwhile
             self._done()
 
@@ -235,8 +178,6 @@ class ExportMenu:
         except Exception as error:
             self._say(f"{type(error).__name__}: {' '.join(str(error).split())}", "error")
             logger.exception("export failed")
-        finally:
-            self._done()
 
     def _done(self) -> None:
         with self._changed:
@@ -257,6 +198,7 @@ class ExportMenu:
             synthetic=self._synthetic,
             prior=prior,
             latent=self._latent() if prior is not None else None,
+            held_out=self._held_out(prior) if prior is not None else None,
             renderer=self._drawing(choice),
             progress=lambda done, of: self._say(f"Drawing {path.name}: {done} of {of}") if done % 10 == 0 else None,
         )
@@ -274,6 +216,12 @@ class ExportMenu:
         if choice.ending == ".png":
             return walk[np.linspace(0, len(walk) - 1, min(len(walk), SHEET_POSES)).round().astype(int)]
         return walk
+
+    def _held_out(self, prior: Prior) -> Float[np.ndarray, "poses"] | None:
+        """Energies for a page's gauge, where it can have one."""
+        if self._store is None or page_density(prior) is None:
+            return None
+        return held_out_energies(prior, self._store)
 
     def _drawing(self, choice: Choice) -> Renderer | None:
         """What draws pictures of a model of one's own; the shared one draws all others."""

@@ -13,7 +13,7 @@ from handprior_viz import style
 from handprior_viz.figures import minus, nice_ticks, spread
 
 RUN_COLOURS = (style.TOKENS.accent, "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#8C6D31")
-"""Colours of runs in the order in which they were started; they tell neither tier nor dataset, so no tier's hue."""
+"""Colours of runs by their numbers; they tell neither tier nor dataset, so no tier's hue."""
 
 RUN_DASHES = ("", "7 3", "2 3", "9 3 2 3")
 """Strokes of runs (SVG dash patterns): whole, then, once all colours are taken, dashed, dotted and both."""
@@ -41,10 +41,10 @@ class RunLook:
     dash: str = ""
 
     @classmethod
-    def of(cls, order: int) -> RunLook:
-        """The look of a folder's run, counted from the oldest: 24 different ones, then they repeat."""
-        dash = RUN_DASHES[order // len(RUN_COLOURS) % len(RUN_DASHES)]
-        return cls(RUN_COLOURS[order % len(RUN_COLOURS)], dash)
+    def of(cls, number: int) -> RunLook:
+        """The look of the run with this number in its folder: 24 different ones, then they repeat."""
+        dash = RUN_DASHES[number // len(RUN_COLOURS) % len(RUN_DASHES)]
+        return cls(RUN_COLOURS[number % len(RUN_COLOURS)], dash)
 
     @property
     def stroke(self) -> str:

@@ -82,7 +82,7 @@ def run_row(
     name: str,
     status: Mapping[str, Any],
     *,
-    order: int,
+    look: RunLook,
     titles: Mapping[str, str],
     bounds: frozenset[str] = frozenset(),
     stop_asked: bool = False,
@@ -95,7 +95,7 @@ def run_row(
     Args:
         name: Of the run's folder.
         status: What ``status.json`` says.
-        order: Which run of the folder it is, oldest first: gives its colour and stroke.
+        look: Its colour and stroke.
         titles: Priors by name, in words.
         bounds: Priors whose likelihood is a bound.
         stop_asked: Whether it was asked to stop.
@@ -121,7 +121,7 @@ def run_row(
         nll=_number(status.get("best_nll")),
         is_bound=prior in bounds,
         message=message,
-        look=RunLook.of(order),
+        look=look,
         kept=tuple(kept),
         has_prior=has_prior,
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from handprior_viz import jobs
-from handprior_viz.trainings.learning_curves import Curve
+from handprior_viz.trainings.learning_curves import Curve, RunLook
+from handprior_viz.trainings.run_looks import look_numbers
 from handprior_viz.trainings.table import RunRow, curve, run_row
 from training.priors import PRIORS
 from training.run_folder import RunFolder
@@ -60,10 +61,11 @@ class RunWatch:
     def look(self) -> list[WatchedRun]:
         """All runs as they are now, oldest first."""
         states = [(run, jobs.state_of(run)) for run in jobs.runs(self.folder)]
+        numbers = look_numbers(self.folder, [run.name for run, _ in states])
         waiting = [run.name for run, state in states if _waits(state)]
         found = []
-        for order, (run, state) in enumerate(states):
-            row = _row(run, state, order, waiting)
+        for run, state in states:
+            row = _row(run, state, numbers[run.name], waiting)
             found.append(WatchedRun(run, row, self._curve(run, row)))
         return found
 
@@ -78,14 +80,14 @@ class RunWatch:
             took = time.monotonic() - began
             seen = _Seen(found, (size, row.active), began + READING_SHARE * took)
             self._seen[run.name] = seen
-        return replace(seen.curve, look=row.look)  # another one if an older run was deleted
+        return seen.curve
 
 
-def _row(run: RunFolder, status: Mapping[str, Any], order: int, waiting: list[str]) -> RunRow:
+def _row(run: RunFolder, status: Mapping[str, Any], look: int, waiting: list[str]) -> RunRow:
     return run_row(
         run.name,
         status,
-        order=order,
+        look=RunLook.of(look),
         titles=_TITLES,
         bounds=_BOUNDS,
         stop_asked=run.stop_requested(),

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from handprior_viz import jobs
+from handprior_viz.trainings.launching import gpu_names
 from training import load_prior
 from training.run_folder import RunFolder
 
@@ -73,16 +74,6 @@ def test_a_training_is_stopped_with_its_work_kept_and_goes_on(store, out: Path) 
     wait_until(lambda: jobs.state_of(run)["state"] == "stopped", "the second stop")
 
 
-def test_a_closed_form_fit_ends_by_itself_and_can_be_waited_for(store, out: Path) -> None:
-    run = jobs.wait_for(jobs.start("gaussian", store, out=out), PATIENCE)
-    assert run.status()["state"] == "finished"
-    assert load_prior(run).latent_dim == 90
-    assert jobs.runs(out) == [run]
-    assert jobs.newest(out) == jobs.newest(out, "gaussian") == run
-    with pytest.raises(ValueError, match="no checkpoint to go on from"):
-        jobs.resume(run)
-
-
 def test_a_queue_trains_one_after_the_other(store, out: Path) -> None:
     """The first holds the only place; the second leaves the queue, the third follows when the first is stopped."""
     first, second = jobs.start_all(["hand_vae", "gaussian"], store, out=out, overrides={**CPU, "max_epochs": 100_000})
@@ -103,12 +94,18 @@ def test_a_queue_trains_one_after_the_other(store, out: Path) -> None:
     assert first.status()["state"] == "stopped"
 
 
-def test_a_failed_training_does_not_keep_the_rest(store, out: Path) -> None:
+def test_a_failed_training_does_not_keep_the_rest_and_a_closed_form_fit_ends_by_itself(store, out: Path) -> None:
     overrides = {**CPU, "learning_rate": 1e30, "max_epochs": 3}
     failing, next_one = jobs.start_all(["hand_vae", "gaussian"], store, out=out, overrides=overrides)
+    assert jobs.wait_for(next_one, PATIENCE) == next_one
     wait_until(lambda: jobs.state_of(next_one)["state"] == "finished", "the second to train")
     assert failing.status()["state"] == "failed"
     assert "diverged" in failing.status()["message"]
+    assert load_prior(next_one).latent_dim == 90
+    assert jobs.runs(out) == [failing, next_one]
+    assert jobs.newest(out) == jobs.newest(out, "gaussian") == next_one
+    with pytest.raises(ValueError, match="no checkpoint to go on from"):
+        jobs.resume(next_one)
 
 
 def test_a_queue_with_a_mistake_starts_nothing(store, out: Path) -> None:
@@ -123,14 +120,14 @@ def test_a_queue_with_a_mistake_starts_nothing(store, out: Path) -> None:
 
 def test_gpus_are_called_as_the_machine_lends_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    assert jobs._gpu_names(2) == ["2", "5"]
+    assert gpu_names(2) == ["2", "5"]
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    assert jobs._gpu_names(3) == ["0", "1", "2"]
+    assert gpu_names(3) == ["0", "1", "2"]
 
 
 def test_a_training_put_on_a_card_sees_that_card_only(store, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     launched = []
-    monkeypatch.setattr(jobs, "_launch", lambda run, arguments: launched.append(arguments))
+    monkeypatch.setattr(jobs, "launch", lambda run, arguments: launched.append(arguments))
     jobs.start("gaussian", store, out=out, device="3")
     jobs.start_all(["gaussian", "hand_vae"], store, out=out, overrides={"seed": 1}, device="3")
     for arguments in launched:

@@ -53,6 +53,30 @@ def test_cancelling_ends_it_at_its_next_word(work: LongWork, errors: list[Except
     assert (reached, ended, errors) == ([], [True], [])
 
 
+def test_cancelling_what_has_just_ended_leaves_nothing_behind(work: LongWork) -> None:
+    work.start("Counting", lambda _: None, on_end=lambda _: work.cancel())  # its thread still runs
+    assert work.settle(10)
+    assert work.widget.markup == ""
+
+
+def test_that_it_is_being_cancelled_stays_to_be_read(work: LongWork) -> None:
+    report: list[Report] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(given: Report) -> None:
+        report.append(given)
+        begun.set()
+        go_on.wait(10)
+
+    work.start("Counting", slow)
+    assert begun.wait(10)
+    work.cancel()
+    report[0]._show("a word that was on its way")
+    assert "Cancelling" in work.widget.markup
+    go_on.set()
+    assert work.settle(10)
+
+
 def test_an_error_is_told(work: LongWork, errors: list[Exception]) -> None:
     def broken(_: Report) -> None:
         raise ValueError("the disk is full")

@@ -108,6 +108,18 @@ def test_obj_holds_the_models_own_vertices_hand_by_hand(model: HandModel, tmp_pa
     assert "open hand model · synthetic data" in lines[0]
 
 
+def test_obj_of_a_whole_pose_holds_the_body(model: HandModel, tmp_path: Path) -> None:
+    pose = whole(1)[0]
+    lines = save(tmp_path / "body.obj", pose, model=model).read_text().splitlines()
+    vertices = np.array([line.split()[1:4] for line in lines if line.startswith("v ")], float)
+    np.testing.assert_allclose(vertices, model.full(pose).vertices, atol=1e-6)
+    assert [line for line in lines if line.startswith("o ")] == ["o body"]
+    assert sum(line.startswith("f ") for line in lines) == len(model.full(pose).faces)
+    assert "Whole body" in lines[0]
+    hands_only = save(tmp_path / "hands.obj", pose, model=HandModel(kind="mano")).read_text()
+    assert "o left_hand" in hands_only
+
+
 def test_a_still_is_see_through_and_several_poses_are_a_sheet(raster: Renderer, tmp_path: Path) -> None:
     still = Image.open(save(tmp_path / "pose.png", motion(1)[0], renderer=raster, size=(320, 240)))
     assert (still.size, still.mode) == ((320, 240), "RGBA")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,15 @@ import numpy as np
 import pytest
 
 from data_tools.store import PoseStore
-from handprior_viz.export import ExportMenu
-from handprior_viz.export.menu import CHOICES, SHEET_POSES
+from handprior_viz.export import ExportMenu, save
+from handprior_viz.export.choices import CHOICES
+from handprior_viz.export.menu import SHEET_POSES
 from handprior_viz.pose_files import read_poses
 from tests.handprior_viz.export.made_up_motion import motion
 from tests.handprior_viz.widget_page import change, mount
 from tests.jupyter_browser import chromium, open_browser
 from training import load_prior
 from training.prior import Prior
-from training.priors.global_flow import GlobalFlow
 from training.run_folder import RunFolder
 
 
@@ -44,12 +45,15 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def menu(explored: Explored, said: list[str], tmp_path: Path, no_widgets_left: None) -> Iterator[ExportMenu]:
+def menu(
+    explored: Explored, said: list[str], store: PoseStore, tmp_path: Path, no_widgets_left: None
+) -> Iterator[ExportMenu]:
     made = ExportMenu(
         current=lambda: explored.pose,
         walk=lambda: explored.walk,
         prior=lambda: explored.prior,
         latent=lambda: explored.latent,
+        store=store,
         folder=tmp_path / "exports",
         synthetic=True,
         on_said=said.append,
@@ -102,7 +106,10 @@ def test_the_walk_is_offered_once_there_is_one(menu: ExportMenu, explored: Explo
     assert read.fps == 30
 
 
-def test_every_choice_can_be_written(menu: ExportMenu, explored: Explored, tmp_path: Path) -> None:
+def test_every_choice_can_be_written(
+    menu: ExportMenu, explored: Explored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handprior_viz.export.menu.save", partial(save, size=(64, 48)))  # small, and soon drawn
     explored.walk = motion(3)
     for choice in CHOICES:
         ask(menu, act="write", key=choice.key)
@@ -110,18 +117,18 @@ def test_every_choice_can_be_written(menu: ExportMenu, explored: Explored, tmp_p
         assert menu.written is not None
         assert menu.written.stat().st_size > 500
     assert len(list((tmp_path / "exports").iterdir())) == len(CHOICES)
+    (page,) = (tmp_path / "exports").glob("*-page-*.html")
+    assert '<div class="hp-gauge"' in page.read_text()  # among the store's held-out poses
     assert len(menu._poses(next(c for c in CHOICES if c.key == "walk.png"))) == 3
     explored.walk = motion(90)
     assert len(menu._poses(next(c for c in CHOICES if c.key == "walk.png"))) == SHEET_POSES
 
 
-def test_a_prior_that_fits_into_no_page_is_not_offered_one(
-    menu: ExportMenu, explored: Explored, store: PoseStore
-) -> None:
-    explored.prior = GlobalFlow.for_store(store)
+def test_a_prior_that_fits_into_no_page_is_not_offered_one(menu: ExportMenu, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handprior_viz.export.decoders.AT_MOST", 0)
     ask(menu, act="opened")
     (page,) = menu.widget.groups[-1]["items"]
-    assert page["why"] == "a Global flow does not fit into a page"
+    assert page["why"] == "a Hand VAE of 0.0 million numbers is too large for a page"
     ask(menu, act="write", key="page.html")
     assert menu.widget.said["kind"] == "error"
 

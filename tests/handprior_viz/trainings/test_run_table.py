@@ -6,17 +6,20 @@ import re
 
 import pytest
 
+from handprior_viz.trainings.learning_curves import RunLook
 from handprior_viz.trainings.table import TableState, curve, duration, run_row, run_table, speed_words
 
 TITLES = {"gaussian": "Gaussian", "hand_vae": "Hand VAE"}
 
 
-def row(name: str = "hand_vae-20250131-142501-k3f", order: int = 0, kept: tuple[str, ...] = (), **status):
+def row(name: str = "hand_vae-20250131-142501-k3f", number: int = 0, kept: tuple[str, ...] = (), **status):
     asked = status.pop("stop_asked", False)
     about = {key: status.pop(key) for key in ("has_prior", "ahead") if key in status}
     status = {"state": "running", "prior": "hand_vae", "epoch": 12, "max_epochs": 30} | status
     bounds = frozenset({"hand_vae"})
-    return run_row(name, status, order=order, titles=TITLES, bounds=bounds, stop_asked=asked, kept=kept, **about)
+    return run_row(
+        name, status, look=RunLook.of(number), titles=TITLES, bounds=bounds, stop_asked=asked, kept=kept, **about
+    )
 
 
 def test_a_running_training_can_be_stopped_and_says_how_long_it_takes() -> None:
@@ -40,7 +43,7 @@ def test_a_training_under_way_cannot_be_deleted_and_says_why() -> None:
 
 
 def test_only_the_run_that_was_asked_about_is_deleted_by_the_next_click() -> None:
-    rows = [row(f"gaussian-20250131-14250{k}-abc", order=k, state="finished") for k in range(2)]
+    rows = [row(f"gaussian-20250131-14250{k}-abc", number=k, state="finished") for k in range(2)]
     markup = run_table(rows, TableState(doomed=rows[1].name))
     assert re.findall(r'data-event="delete-now"[^>]*data-target="([^"]*)"', markup) == [rows[1].name]
 
@@ -72,7 +75,7 @@ def test_a_stop_that_was_asked_for_shows_at_once() -> None:
 
 
 def test_the_newest_run_stands_first_and_keeps_its_colour() -> None:
-    rows = [row(f"gaussian-20250131-14250{k}-abc", order=k, prior="gaussian") for k in range(3)]
+    rows = [row(f"gaussian-20250131-14250{k}-abc", number=k, prior="gaussian") for k in range(3)]
     markup = run_table(rows)
     assert markup.index("14:25:02") < markup.index("14:25:01") < markup.index("14:25:00")
     assert len({r.look for r in rows}) == 3
