@@ -11,7 +11,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 Command = Callable[[argparse.Namespace], dict[str, Any]]
@@ -117,13 +118,21 @@ def _add_train(add: Callable[..., argparse.ArgumentParser]) -> None:
         metavar="PRESET",
         help="a preset's name (fast, published) or a YAML file; by default fast, where the prior has it",
     )
+    _add_overrides(parser)
+    parser = add("resume", "go on with a stopped or failed training from its last checkpoint")
+    parser.add_argument("run", metavar="RUN", help="folder of the run")
+    _add_overrides(parser)
+
+
+def _add_overrides(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         dest="overrides",
         metavar="key=value",
-        action="append",
+        nargs="+",
+        action="extend",
         default=[],
-        help="override one value: max_epochs, batch_size, learning_rate, patience, model.z_dim ... (repeatable)",
+        help="override values: max_epochs, batch_size, learning_rate, patience, model.z_dim ...",
     )
 
 
@@ -235,12 +244,24 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _quiet_logs() -> None:
-    """Warnings on standard error, except what the commands say themselves (files set aside, a training's progress)."""
+_QUIET = {"data_tools": logging.ERROR, "data_tools.packing": logging.WARNING}
+"""What a command says itself, such as files set aside, is not said twice; what an unfinished packing left is news."""
+
+
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Warnings on standard error while a command runs, except what it says itself."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.WARNING)
     logging.basicConfig(format="%(message)s", handlers=[handler])
-    logging.getLogger("data_tools").setLevel(logging.ERROR)
+    before = {name: logging.getLogger(name).level for name in _QUIET}
+    for name, level in _QUIET.items():
+        logging.getLogger(name).setLevel(level)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -252,8 +273,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 for success, 1 for an error (told in one line on standard error), 130 after Ctrl-C. Wrong usage exits with 2.
     """
-    _quiet_logs()
     args = build_parser().parse_args(argv)
+    with _quiet_logs():
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         result = args.command_function(args)
         if args.json:

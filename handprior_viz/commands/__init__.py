@@ -6,7 +6,7 @@ from handprior_viz.commands.datasets import balance, formats, pack, scan
 from handprior_viz.commands.exporting import export
 from handprior_viz.commands.leaks import leaks
 from handprior_viz.commands.machine import demo, doctor, lab
-from handprior_viz.commands.priors import evaluate, render, runs, sample, stop, train
+from handprior_viz.commands.priors import evaluate, render, resume, runs, sample, stop, train
 
 __all__ = [
     "app",
@@ -21,6 +21,7 @@ __all__ = [
     "leaks",
     "pack",
     "render",
+    "resume",
     "runs",
     "sample",
     "scan",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,8 +90,6 @@ def pack(args: argparse.Namespace) -> Result:
     from data_tools import pack
     from data_tools.hand_mean import licensed_hands_mean
 
-    # What lies there from a packing that was not finished is said.
-    logging.getLogger("data_tools.packing").setLevel(logging.WARNING)
     with ProgressBar("packing") as progress:
         store = pack(
             args.splits,

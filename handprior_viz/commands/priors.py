@@ -1,4 +1,4 @@
-"""Priors: ``train``, ``runs``, ``stop``, ``evaluate``, ``sample``, and ``render`` for what they draw."""
+"""Priors: ``train``, ``resume``, ``runs``, ``stop``, ``evaluate``, ``sample``, ``render`` for what they draw."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from handprior_viz.commands.terminal import ProgressBar, Result, print_table
 
 if TYPE_CHECKING:
+    from training.run_folder import RunFolder
     from training.score_table import ScoreTable
 
 
@@ -29,6 +30,20 @@ def train(args: argparse.Namespace) -> Result:
         overrides=overrides,
         progress=sys.stderr.isatty(),
     )
+    return _trained(run)
+
+
+def resume(args: argparse.Namespace) -> Result:
+    """Go on with a stopped or failed training in this process, where Ctrl-C stops it again."""
+    from training import train
+    from training.config import parse_assignments
+
+    overrides = parse_assignments(args.overrides)
+    return _trained(train(None, resume=args.run, overrides=overrides, progress=sys.stderr.isatty()))
+
+
+def _trained(run: RunFolder) -> Result:
+    """Say how a training ended."""
     card = cast("dict[str, Any]", run.card())  # train() ends with one
     if card["message"]:
         print(card["message"])

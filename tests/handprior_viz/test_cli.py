@@ -91,6 +91,18 @@ def test_one_hand_is_packed_trained_sampled_and_drawn(
     assert Path("poses.png").stat().st_size > 5_000
 
 
+def test_a_training_goes_on_where_it_ended(
+    demo_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ("max_epochs=1", "model.hidden=16")
+    first = run_json(capsys, "train", "hand_vae", "--store", str(demo_store), "--set", *given)
+    second = run_json(capsys, "resume", first["run"], "--set", "max_epochs=2")
+    assert (first["epochs"], second["epochs"], second["run"]) == (1, 2, first["run"])
+    assert main(["resume", "nowhere"]) == 1
+    assert "nowhere" in one_line(capsys.readouterr().err)
+
+
 def test_evaluate_draws_as_many_poses_as_asked(
     demo_run: Path, demo_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -303,9 +315,20 @@ def test_doctor_reports_a_wrong_model_path(
 
 def test_every_command_explains_itself() -> None:
     commands = next(a for a in build_parser()._actions if a.dest == "command").choices
-    assert {"demo", "lab", "doctor", "scan", "balance", "pack", "train", "runs", "stop", "sample", "render"} <= set(
-        commands
-    )
+    assert {
+        "demo",
+        "lab",
+        "doctor",
+        "scan",
+        "balance",
+        "pack",
+        "train",
+        "resume",
+        "runs",
+        "stop",
+        "sample",
+        "render",
+    } <= set(commands)
     for parser in commands.values():
         assert parser.description
         assert all(action.help for action in parser._actions)
