@@ -10,7 +10,7 @@ from typing import Any
 
 from data_tools import audit, scan
 from data_tools.catalog import Catalog
-from data_tools.dataset_audit import Audit
+from data_tools.dataset_audit import Audit, is_audit
 from data_tools.hand_model import HandModel
 from data_tools.mix import Mix
 from handprior_viz.angle_menus import AngleMenus
@@ -18,6 +18,7 @@ from handprior_viz.audit_report.dataset_rows import DatasetRow, dataset_rows
 from handprior_viz.audit_report.findings import findings
 from handprior_viz.audit_report.summary import files_set_aside
 from handprior_viz.auditing.dataset_looks import HandSheet, additions, angle_strips, distances_picture, hand_sheet
+from handprior_viz.auditing.distance_view import DistanceView
 from handprior_viz.auditing.doubled_list import doubled_list
 from handprior_viz.auditing.flagged_sequences import (
     SHOWN,
@@ -28,13 +29,13 @@ from handprior_viz.auditing.flagged_sequences import (
 )
 from handprior_viz.auditing.sequence_player import SequencePlayer
 from handprior_viz.auditing.table import audit_table, flag_counts
-from handprior_viz.auditing.view import TABS, AuditView, audit_sentence, findings_markup, tabs_markup
-from handprior_viz.auditing.written_audit import is_audit, read_audit
+from handprior_viz.auditing.view import TABS, AuditView, audit_sentence, findings_markup, picked_markup
 from handprior_viz.hand_grid import HandGrid
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.long_work import LongWork, Report
 from handprior_viz.pacing import LatestWins
-from handprior_viz.panel import Panel, column
+from handprior_viz.panel import Panel, column, row
+from handprior_viz.tab_strip import TabStrip
 
 
 class AuditPanel(Panel):
@@ -61,7 +62,7 @@ class AuditPanel(Panel):
         *,
         model: HandModel | None = None,
     ) -> None:
-        if isinstance(data, str | Path) and "://" not in str(data) and not Path(data).exists():
+        if isinstance(data, str | Path) and "://" not in str(data) and not is_audit(data) and not Path(data).exists():
             raise FileNotFoundError(f"{data}: no such folder; give one of motion files, or the result of an audit")
         self._mix = Mix.default() if mix is None else mix if isinstance(mix, Mix) else Mix.read(mix)
         super().__init__()
@@ -147,10 +148,13 @@ class AuditPanel(Panel):
         self._table = LiveMarkup(on_event=self._on_event)
         self._scrolled = column(self._table, classes=["hp-scroll"])
         self._scrolled.layout.max_height = "440px"
-        self._tabs, self._shown = LiveMarkup(on_event=self._on_event), LiveMarkup(on_event=self._on_event)
+        self._tabs = TabStrip(TABS, on_open=lambda tab: self._on_event("tab", tab, None))
+        self._picked, self._shown = LiveMarkup(on_event=self._on_event), LiveMarkup(on_event=self._on_event)
         self._angles = AngleMenus(lambda _: self._change(self._view), label="Show the angle of")
         self._hands, self._playing = column(), column()
-        parts = (self._tabs, self._angles.widget, self._hands, self._shown, self._playing)
+        self._far = DistanceView()
+        tabs = row(self._tabs, self._picked, classes=["hp-tabbed"])
+        parts = (tabs, self._angles.widget, self._hands, self._far, self._shown, self._playing)
         self._below = column(*parts)
         for part in (self._scrolled, self._angles.widget, self._below):
             part.layout.display = "none"
@@ -169,7 +173,7 @@ class AuditPanel(Panel):
     def _audit(self, report: Report) -> None:
         data = self._data
         if isinstance(data, str | Path) and "://" not in str(data) and is_audit(data):
-            self._use(read_audit(data))
+            self._use(Audit.read(data))
             return
         catalog = data if isinstance(data, Catalog) else None
         if catalog is None:
@@ -241,9 +245,11 @@ class AuditPanel(Panel):
         mine = mine.filter((mine["path"] == example["path"]) & (mine["sequence"] == example["sequence"]))
         for one in found_sequences(mine, found.examples, most=1):
             self._player.open(replace(one, place=replace(one.place, at=example["frame"])))
+            self._view = replace(self._view, playing=one.key)  # marked when its list is shown next
 
     def _change(self, view: AuditView) -> None:
         self._view = view
+        self._tabs.chosen = view.tab
         self._showing.submit(view)
 
     # --- what is shown
@@ -253,16 +259,18 @@ class AuditPanel(Panel):
         if found is None:
             return
         self._table.markup = audit_table(self._rows, self._counts, picked=view.picked, by=view.by, rising=view.rising)
-        self._tabs.markup = tabs_markup(view)
+        self._picked.markup = picked_markup(view)
         picked = [row for row in self._rows if row.name in view.picked] or self._rows
         _display(self._angles.widget, view.tab == "angles")
         _display(self._hands, view.tab in ("hands", "odd"))
+        _display(self._far, view.tab == "distances")
         if view.tab in ("hands", "odd"):
             self._shown.markup = self._show_hands(found, picked, "typical" if view.tab == "hands" else "suspicious")
         elif view.tab == "angles":
             self._shown.markup = angle_strips(found.histograms, picked, self._angles.angle)
         elif view.tab == "distances":
-            self._shown.markup = distances_picture(found.distances, picked if len(picked) > 1 else self._rows)
+            self._far.show(distances_picture(found.distances, picked if len(picked) > 1 else self._rows))
+            self._shown.markup = ""
         elif view.tab == "adds":
             self._shown.markup = additions(self._rows, view.picked)
         elif view.tab == "doubles":

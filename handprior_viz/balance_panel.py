@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import ipywidgets as W
-
 from data_tools import audit as run_audit
 from data_tools import balance, plan
 from data_tools.catalog import Catalog
@@ -16,27 +14,18 @@ from data_tools.dataset_audit import Audit
 from data_tools.mix import Mix, MixPlan
 from data_tools.selection import Selection
 from data_tools.splits import availability
-from handprior_viz.auditing.written_audit import read_audit
 from handprior_viz.balancing.controls import MixControls
-from handprior_viz.balancing.coverage import MixCoverage, SeenPoses, mix_coverage
+from handprior_viz.balancing.coverage import SeenPoses, mix_coverage
 from handprior_viz.balancing.coverage_line import OPENED_WITH, coverage_line
-from handprior_viz.balancing.edits import whole_frames, with_cap, with_flag_toggled, with_tier
-from handprior_viz.balancing.table import (
-    balance_rows,
-    balance_table,
-    flag_buttons,
-    live_share,
-    rebalance,
-    sentence,
-    warnings,
-)
-from handprior_viz.balancing.writing import in_the_way, write_mix
+from handprior_viz.balancing.edits import rebalance, whole_frames, with_cap, with_flag_toggled, with_tier
+from handprior_viz.balancing.mix_files import MixFiles
+from handprior_viz.balancing.sentences import sentence, warnings
+from handprior_viz.balancing.table import balance_rows, balance_table, flag_buttons, live_share
+from handprior_viz.balancing.tier_drag import TierDrag
 from handprior_viz.live_markup import LiveMarkup
-from handprior_viz.long_work import LongWork, Report
+from handprior_viz.long_work import Report
 from handprior_viz.pacing import LatestWins
-from handprior_viz.panel import Panel, button, column, row
-
-_REPLACE = "Replace what is there"
+from handprior_viz.panel import Panel, column
 
 
 class BalancePanel(Panel):
@@ -68,15 +57,15 @@ class BalancePanel(Panel):
         self.catalog = catalog if isinstance(catalog, Catalog) else Catalog.read(catalog)
         mix = Mix.default() if mix is None else mix if isinstance(mix, Mix) else Mix.read(mix)
         self._mix = mix if total is None else replace(mix, total=total)
-        known = read_audit(audit) if isinstance(audit, str | Path) else audit
+        known = Audit.read(audit) if isinstance(audit, str | Path) else audit
         self._seen = None if known is None else SeenPoses.of(known)
         super().__init__()
         self._live: dict[str, float] = {}
-        self._edition, self._sure_of = 0, ""
+        self._edition = 0
         self._base: tuple[int, ...] = ()
         self._gesture = -1
         self._plan: MixPlan | None = None
-        self._before: tuple[MixCoverage, str] | None = None
+        self._before: tuple[MixPlan, str] | None = None
         self._controls = MixControls(self._mix, on_share=self._on_share, on_change=self._change)
         self._rack, self._total, self._seed = self._controls.rack, self._controls.total, self._controls.seed
         self._weighting, self._shortfall = self._controls.weighting, self._controls.shortfall
@@ -87,11 +76,11 @@ class BalancePanel(Panel):
         )
         scrolled = column(self._table, classes=["hp-scroll"])
         scrolled.layout.max_height = "480px"
-        self._writing = LongWork(self._tell_not_written)
+        self._files = MixFiles(self, self.catalog, lambda: self._mix, self._take_over, out=out, store=store)
         parts = (self._sentence, self._controls.widget, self._flags, self._warnings, scrolled, self._covers)
-        self.arrange(*parts, self._mix_row(mix), self._writing_row(out, store), self._writing.widget)
+        self.arrange(*parts, self._files.widget, TierDrag())
         self._planning = LatestWins(self._show_plan, on_error=self._tell_no_plan, name="balance-plan")
-        self.ends_with(self._planning, self._writing)
+        self.ends_with(self._planning, self._files.work)
         self._planning.submit(self._mix)
 
     @property
@@ -118,7 +107,7 @@ class BalancePanel(Panel):
             ValueError: The mix cannot be filled.
             FileExistsError: The folder holds something else.
         """
-        return balance(self.catalog, self._mix, self._folder.value if out is None else out)
+        return balance(self.catalog, self._mix, self._files.folder.value if out is None else out)
 
     def set_share(self, tier: str, percent: float) -> None:
         """Move one tier's slider; the others follow."""
@@ -134,121 +123,20 @@ class BalancePanel(Panel):
             ValueError: Not a mix; the message names the file and the entry.
             FileNotFoundError: No such file.
         """
-        name = self._file.value if path is None else str(path)
-        mix = Mix.read(name)
-        self._file.value = name
-        self._edition += 1
-        self._mix = mix
-        self._controls.show(mix)
-        self._planning.submit(mix)
+        self._files.load(path)
 
     def save(self, path: str | Path | None = None) -> None:
         """Write the mix as it stands as mix.yaml; to the file named in the panel by default.
 
         Raises:
+            ValueError: That is a folder.
             OSError: It cannot be written.
         """
-        name = Path(self._file.value if path is None else path)
-        if not name.name or name.is_dir():
-            raise ValueError(f"{name}: a mix is a file, such as mix.yaml")
-        if not name.parent.is_dir():
-            raise FileNotFoundError(f"{name.parent}: no such folder to save the mix in")
-        self._mix.write(name)
+        self._files.save(path)
 
     def settle(self, timeout: float = 30.0) -> bool:
         """Wait until the table shows the mix as the panel stands."""
         return self._planning.settle(timeout)
-
-    # --- files
-
-    def _mix_row(self, mix: Any) -> W.Widget:
-        self._file = W.Text(
-            value="mix.yaml", description="mix", layout={"width": "320px"}, continuous_update=False,
-            tooltip="File that the mix is read from and saved to; 60-25-15 and 75-25 come with the project",
-        )  # fmt: skip
-        self._file.style.description_width = "44px"
-        self._load = button("Load mix", "Take over the mix of this file", self._on_load)
-        self._save = button("Save mix", "Write the mix as it stands to this file", self._on_save)
-        return row(self._file, self._load, self._save)
-
-    def _writing_row(self, out: str | Path, store: str | Path) -> W.Widget:
-        def folder(value: str | Path, name: str, title: str) -> W.Text:
-            made = W.Text(
-                value=str(value), description=name, layout={"width": "240px"}, continuous_update=False, tooltip=title
-            )
-            made.style.description_width = "44px"
-            return made
-
-        self._folder = folder(out, "splits", "Folder that the splits are written to")
-        self._store = folder(store, "store", "Folder that the store is packed into, for training")
-        title = "Draw the frames of this mix and write them: selection, samples by split, plan and mix.yaml"
-        self._button = button("Write splits", title, lambda: self._on_write(False), main=True)
-        title = "Write the splits, and pack their frames into a store that priors are trained on"
-        self._both = button("Write splits and store", title, lambda: self._on_write(True))
-        return row(self._folder, self._store, self._button, self._both)
-
-    def _on_load(self) -> None:
-        with self.telling():
-            self.say()
-            self.load()
-            self.say(f"Loaded {self._file.value}.")
-
-    def _on_save(self) -> None:
-        with self.telling():
-            path = Path(self._file.value)
-            if path.is_file() and not self._is_sure("save", self._save, f"{path} is there already"):
-                return
-            self.save()
-            self.say(f"Saved the mix as {path.absolute()}.")
-
-    def _on_write(self, with_store: bool) -> None:
-        with self.telling():
-            out, store = self._folder.value, self._store.value if with_store else None
-            there = in_the_way(out, store)
-            pressed = self._both if with_store else self._button
-            if there and not self._is_sure(f"write {out} {store}", pressed, "; ".join(there)):
-                return
-            self._allow_writing(False)
-            self.say()
-            mix = self._mix
-            self._writing.start(
-                f"Drawing {mix.total:,} frames", lambda report: self._write(mix, out, store, report),
-                on_end=self._after_writing,
-            )  # fmt: skip
-
-    def _is_sure(self, what: str, pressed: W.Button, there: str) -> bool:
-        """Whether the same was asked for twice; the first time says what would be replaced."""
-        if self._sure_of == what:
-            self._forget_sure()
-            return True
-        self._forget_sure()
-        self._sure_of, self._asked = what, (pressed, pressed.description)
-        pressed.description = _REPLACE
-        self.say(f"{there}: press again to replace it, or name another place.", "warning")
-        return False
-
-    def _forget_sure(self) -> None:
-        if self._sure_of:
-            pressed, label = self._asked
-            pressed.description = label
-        self._sure_of = ""
-
-    def _write(self, mix: Mix, out: str, store: str | None, report: Report) -> None:
-        written = write_mix(self.catalog, mix, out, store, report)
-        self.say(written.words)
-
-    def _after_writing(self, was_cancelled: bool) -> None:
-        self._allow_writing(True)
-        if was_cancelled:
-            self.say("Cancelled: nothing was written, and what was there is as it was.")
-
-    def _tell_not_written(self, error: Exception) -> None:
-        self._allow_writing(True)
-        self.tell(error)
-
-    def _allow_writing(self, allowed: bool) -> None:
-        for pressed in (self._button, self._both):
-            pressed.disabled = not allowed
 
     # --- the mix
 
@@ -262,13 +150,21 @@ class BalancePanel(Panel):
         self._controls.show_percent(percent)
         self._change(shares=dict(zip(self._mix.shares, (share / 100 for share in percent), strict=True)))
 
+    def _take_over(self, mix: Mix) -> None:
+        """Stand as a mix that was read says."""
+        self._files.forget_asking()
+        self._edition += 1
+        self._mix = mix
+        self._controls.show(mix)
+        self._planning.submit(mix)
+
     def _change(self, **values: Any) -> None:
         self._edit(lambda mix: replace(mix, **values))
 
     def _edit(self, change: Callable[[Mix], Mix]) -> None:
         with self.telling():
             self.say()
-            self._forget_sure()
+            self._files.forget_asking()
             self._mix = change(self._mix)
             self._planning.submit(self._mix)
 
@@ -278,20 +174,21 @@ class BalancePanel(Panel):
         elif event == "cap":
             before = self._mix
             self._edit(lambda mix: with_cap(mix, target, whole_frames(str(value))))
-            self._edition += self._mix is before  # what was typed is no number: show what holds
-            self._planning.submit(self._mix)
+            if self._mix is before:  # what was typed is no number: show what holds
+                self._edition += 1
+                self._planning.submit(self._mix)
         elif event == "flag":
             self._edit(lambda mix: with_flag_toggled(mix, target))
         elif event == "reference" and self._plan is not None:
-            self._before = (mix_coverage(self._plan, self._seen), "the mix you chose to compare with")
+            self._before = (self._plan, "the mix you chose to compare with")
             self._planning.submit(self._mix)
-        elif event == "measure" and not self._writing.running:
-            self._writing.start("Auditing: measuring every hand", self._measure)
+        elif event == "measure" and not self._files.work.running:
+            self._files.work.start("Auditing: measuring every hand", self._measure)
 
     def _measure(self, report: Report) -> None:
         found = run_audit(self.catalog, progress=report)
         report.check()
-        self._seen, self._before = SeenPoses.of(found), None
+        self._seen = SeenPoses.of(found)
         self._planning.submit(self._mix)
 
     # --- what is shown
@@ -304,9 +201,10 @@ class BalancePanel(Panel):
         self._table.markup = balance_table(planned, balance_rows(planned, self._live), self._edition)
         self._warnings.markup = warnings(planned)
         self._flags.markup = flag_buttons(self._flag_counts(), mix.exclude_flags)
-        covers = mix_coverage(planned, self._seen)
-        before, words = self._before = self._before or (covers, OPENED_WITH)
-        self._covers.markup = coverage_line(covers, before, words)
+        if self._before is None:
+            self._before = (planned, OPENED_WITH)
+        (before, words), seen = self._before, self._seen
+        self._covers.markup = coverage_line(mix_coverage(planned, seen), mix_coverage(before, seen), words)
 
     def _flag_counts(self) -> dict[str, int]:
         def count() -> dict[str, int]:

@@ -207,6 +207,10 @@ class LatentExplorer(Panel):
         """Pin the pose shown as ``a`` or ``b``."""
         self._change(lambda state: state.pinned(pin))
 
+    def unpin(self, pin: Pin) -> None:
+        """Take pin ``a`` or ``b`` off; a walk that plays ends."""
+        self._change(lambda state: state.unpinned(pin))
+
     def walk(self, position: float) -> None:
         """Show the pose at ``position`` (0 to 1) of the way from pin A to pin B.
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
 
-from handprior_viz.pacing import Every
+from handprior_viz.play_clock import PlayClock
 
 PICTURES_PER_SECOND = 30
 WALK_SECONDS = 3.0
@@ -21,36 +19,25 @@ class Player:
     """
 
     def __init__(self, walk: Callable[[float], bool], on_playing: Callable[[bool], object]) -> None:
-        self._walk, self._on_playing = walk, on_playing
-        self._lock = threading.RLock()
-        self._pace: Every | None = None
+        self._clock = PlayClock(
+            lambda: walk(back_and_forth(self._clock.at)), on_playing, a_second=PICTURES_PER_SECOND, name="walk-play"
+        )
 
     @property
     def playing(self) -> bool:
-        return self._pace is not None
+        """Whether it plays."""
+        return self._clock.playing
 
     def play(self, start: float = 0.0) -> None:
-        """Begin at ``start``; nothing if it plays already."""
-        with self._lock:  # the first call waits until its pace is known
-            if self._pace is None:
-                began = time.monotonic() - WALK_SECONDS * start
-                self._pace = Every(1 / PICTURES_PER_SECOND, lambda: self._on(began), name="walk-play")
-        self._on_playing(True)
+        """Begin at ``start``, on the way to 1; nothing if it plays already."""
+        self._clock.play(WALK_SECONDS * start)
 
     def close(self) -> None:
         """Pause; it may play again."""
-        with self._lock:
-            pace, self._pace = self._pace, None
-        if pace is not None:
-            pace.close()
-        self._on_playing(False)
+        self._clock.close()
 
-    def _on(self, began: float) -> bool:
-        phase = (time.monotonic() - began) / WALK_SECONDS % 2
-        with self._lock:
-            if self._pace is None:
-                return False
-        if not self._walk(phase if phase <= 1 else 2 - phase):
-            self.close()
-            return False
-        return True
+
+def back_and_forth(seconds: float) -> float:
+    """Where a walk stands, 0 to 1, so long after it began: at its end after :data:`WALK_SECONDS`, and back again."""
+    phase = seconds / WALK_SECONDS % 2
+    return phase if phase <= 1 else 2 - phase

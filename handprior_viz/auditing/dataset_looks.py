@@ -133,30 +133,48 @@ def mean_distances(distances: DatasetDistances, names: Sequence[str]) -> Float[n
     return np.where(known.any(axis=2), total / np.maximum(known.sum(axis=2), 1), np.nan)
 
 
-def distances_picture(distances: DatasetDistances, rows: Sequence[DatasetRow]) -> str:
-    """The distances between datasets as a map, and the closest pairs in words.
+@dataclass(frozen=True, eq=False)
+class DistancesPicture:
+    """How far datasets lie apart.
+
+    Attributes:
+        markup: A map, and the closest pairs in words; a line where there is nothing to compare.
+        names: Datasets, in the order of the map.
+        values: What the squares stand for, see :func:`mean_distances`.
+    """
+
+    markup: str
+    names: tuple[str, ...]
+    values: Float[np.ndarray, "datasets datasets"]
+
+
+def distances_picture(distances: DatasetDistances, rows: Sequence[DatasetRow]) -> DistancesPicture:
+    """Draw the distances between datasets.
 
     Args:
         distances: Of the audit.
         rows: Datasets in order, at least two.
     """
     shown = [row for row in rows if row.name in set(distances.datasets)]
-    values = mean_distances(distances, [row.name for row in shown])
-    apart = ~np.eye(len(shown), dtype=bool)
-    known = values[apart & np.isfinite(values)]
+    names = tuple(row.name for row in shown)
+    values = mean_distances(distances, names)
+    known = values[~np.eye(len(shown), dtype=bool) & np.isfinite(values)]
     if not len(known):
-        return '<div class="hp-empty">Distances need two datasets with live hands: pick another in the table.</div>'
+        none = '<div class="hp-empty">Distances need two datasets with live hands: pick another in the table.</div>'
+        return DistancesPicture(none, names, values)
     most = float(known.max())
-    drawn = distance_map([r.name for r in shown], [r.colour for r in shown], values, key="hp-audit-map", most=most)
+    drawn = distance_map(names, [row.colour for row in shown], values, key="hp-audit-map", most=most)
     said = (
         "0: the same angles equally often, 1: nothing in common (Jensen-Shannon divergence, mean over all joints' "
         f"angles); strongest colour {most:.2f}"
     )
-    return (
+    markup = (
         f'<figure class="hp-figure"><figcaption>How far apart they lie <span class="hp-muted">{said}</span>'
-        f'</figcaption><div class="hp-audit-far"><div class="hp-audit-map">{drawn}</div>{_closest(shown, values)}</div>'
-        "</figure>"
+        '</figcaption><p class="hp-audit-here hp-muted" aria-live="polite">Point at a square, or use the arrow '
+        "keys, for its number.</p>"
+        f'<div class="hp-audit-far"><div class="hp-audit-map">{drawn}</div>{_closest(shown, values)}</div></figure>'
     )
+    return DistancesPicture(markup, names, values)
 
 
 def _closest(rows: Sequence[DatasetRow], values: Float[np.ndarray, "datasets datasets"]) -> str:

@@ -227,12 +227,13 @@ def _sequence_line(one: FoundSequence, is_playing: bool) -> str:
     speed = "\N{EN DASH}" if one.energy is None else f"{one.energy:.0f}\N{DEGREE SIGN}/{one.energy_unit[0]}"
     said = "; ".join(one.reasons) or "nothing"
     name = escape(place.name)
+    short = escape(place.name.removeprefix(place.dataset)) or name  # numbered sequences say their dataset once more
     where = f"{name}, frames {place.start:,} to {place.stop:,} of {escape(place.path)}"
     return (
         f'<div class="hp-audit-sequence{" hp-picked" if is_playing else ""}" role="row" data-key="s{one.key}">'
         f'<span role="cell"><button data-event="play" data-target="{one.key}" title="Play {name}" '
         f'aria-label="Play {name}">\N{BLACK RIGHT-POINTING TRIANGLE}</button></span>'
-        f'<span role="cell" title="{where}">{name}</span>'
+        f'<span role="cell" title="{where}">{short}</span>'
         f'<span role="cell" class="hp-number">{place.stop - place.start:,}{seconds}</span>'
         f'<span role="cell" class="hp-number">{percent(one.dead)}</span>'
         f'<span role="cell" class="hp-number">{speed}</span>'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
@@ -15,14 +14,15 @@ from handprior_viz.auditing.flagged_sequences import FoundSequence
 from handprior_viz.auditing.sequence_clip import Clip, read_clip
 from handprior_viz.hand_view import HandView
 from handprior_viz.live_markup import LiveMarkup
-from handprior_viz.pacing import Every, LatestWins
+from handprior_viz.pacing import LatestWins
 from handprior_viz.panel import button, column, row
+from handprior_viz.play_clock import PlayClock
 from handprior_viz.slider_rack import Slider, SliderRack
 
 TICKS = 25
 """Pictures a second while it plays; each shows the frame whose turn it is, however long the last one took."""
 
-_PLAY, _PAUSE = "Play", "Pause"
+_EARLY = 1e-6  # seconds: frame k begins at k / fps as a computer divides
 
 
 class SequencePlayer:
@@ -53,12 +53,11 @@ class SequencePlayer:
         self.root, self._mean, self._model, self._synthetic = root, hands_mean, model, synthetic
         self.clip: Clip | None = None
         self.position = 0
-        self._lock = threading.RLock()
-        self._playing: Every | None = None
-        self._from = (0.0, 0)  # when playing began, and at which frame
+        self._lock = threading.RLock()  # clip, position and clock change together
+        self._clock = PlayClock(self._show_next, self._show_playing, a_second=TICKS, name="player-play")
         self._view: HandView | None = None
         self._title, self._now, self._faults = LiveMarkup(), LiveMarkup(), LiveMarkup()
-        self._button = button(_PLAY, "Play the sequence at its own speed", self.toggle, main=True, icon="play")
+        self._button = button("Play", "Play the sequence at its own speed", self.toggle, main=True, icon="play")
         self._rack = SliderRack([_slider(2)], on_move=lambda _, value, __: self.seek(round(value)))
         bar = column(self._rack, self._faults, classes=["hp-fill", "hp-audit-scrub"])
         self.widget = column(self._title, row(self._button, bar), self._now)
@@ -69,7 +68,7 @@ class SequencePlayer:
     @property
     def is_playing(self) -> bool:
         """Whether it plays."""
-        return self._playing is not None
+        return self._clock.playing
 
     def open(self, found: FoundSequence) -> None:
         """Show a sequence, standing at the frame where its fault begins. Returns at once."""
@@ -88,29 +87,20 @@ class SequencePlayer:
     def play(self) -> None:
         """Play on from the frame that is shown; from the first if it is the last."""
         with self._lock:
-            if self.clip is None or self._playing is not None:
-                return
-            at = 0 if self.position >= len(self.clip) - 1 else self.position
-            self._from = (time.monotonic(), at)
-            self._playing = Every(1 / TICKS, self._tick, name="player-play")
-        self._button.description, self._button.icon = _PAUSE, "pause"
+            if self.clip is not None:
+                at = 0 if self.position >= len(self.clip) - 1 else self.position
+                self._clock.play(at / self.clip.fps)
 
     def pause(self) -> None:
         """Stand still."""
-        with self._lock:
-            playing, self._playing = self._playing, None
-        if playing is not None:
-            playing.close()
-            self._button.description, self._button.icon = _PLAY, "play"
+        self._clock.close()
 
     def seek(self, position: int) -> None:
         """Show another frame of the clip; playing goes on from there."""
         with self._lock:
             if self.clip is None:
                 return
-            self.position = min(max(position, 0), len(self.clip) - 1)
-            self._from = (time.monotonic(), self.position)
-        self._drawing.submit(self.position)
+            self._stand_at(self.clip, min(max(position, 0), len(self.clip) - 1))
 
     def settle(self, timeout: float = 30.0) -> bool:
         """Wait until what was asked for is shown."""
@@ -130,14 +120,13 @@ class SequencePlayer:
         except Exception:
             self._title.markup = _title(found, "cannot be played")
             raise
-        with self._lock:
-            self.clip, self.position = clip, clip.first
-            self._from = (time.monotonic(), clip.first)
         self._show_hands()
-        self._rack.show([clip.first], [_slider(len(clip))])
+        with self._lock:
+            self.clip = clip
+            self._rack.show([clip.first], [_slider(len(clip))])
+            self._stand_at(clip, clip.first)
         self._faults.markup = fault_bar(clip, found.faulty)
         self._title.markup = _title(found, _span(clip))
-        self._draw(clip.first)
 
     def _show_hands(self) -> None:
         """Make the hands when they are first needed: that takes a second."""
@@ -146,21 +135,25 @@ class SequencePlayer:
             title, *rest = self.widget.children
             self.widget.children = (title, self._view, *rest)
 
-    def _tick(self) -> bool:
+    def _stand_at(self, clip: Clip, position: int) -> None:
+        self.position = position
+        self._clock.seek(position / clip.fps)
+        self._rack.show([position])
+        self._drawing.submit(position)
+
+    def _show_next(self) -> bool:
+        """Show the frame whose turn it is; False at the last one."""
         with self._lock:
-            if self._playing is None or self.clip is None:
+            clip = self.clip
+            if clip is None:
                 return False
-            began, at = self._from
-            position = at + int((time.monotonic() - began) * self.clip.fps)
-            ended = position >= len(self.clip) - 1
-            self.position = min(position, len(self.clip) - 1)
-            if ended:
-                self._playing = None
-        self._draw(self.position)
-        self._rack.show([self.position])
-        if ended:
-            self._button.description, self._button.icon = _PLAY, "play"
-        return not ended
+            self.position = min(int((self._clock.at + _EARLY) * clip.fps), len(clip) - 1)
+            self._drawing.submit(self.position)
+            self._rack.show([self.position])
+            return self.position < len(clip) - 1
+
+    def _show_playing(self, playing: bool) -> None:
+        self._button.description, self._button.icon = ("Pause", "pause") if playing else ("Play", "play")
 
     def _draw(self, position: int) -> None:
         clip, view = self.clip, self._view

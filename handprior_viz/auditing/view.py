@@ -102,16 +102,12 @@ def _show_button(finding: Finding, anchors: Collection[str]) -> str:
     return f' <button data-event="{event}" data-target="{target}" title="{words}">show</button>'
 
 
-def tabs_markup(view: AuditView) -> str:
-    """The tabs, and of which datasets they show."""
-    tabs = "".join(
-        f'<button role="tab" aria-selected="{str(key == view.tab).lower()}" data-event="tab" data-target="{key}" '
-        f'title="{escape(words)}">{label}</button>'
-        for key, (label, words) in TABS.items()
+def picked_markup(view: AuditView) -> str:
+    """Of which datasets the tabs show something, and how to see all again. Event: ``all``."""
+    if not view.picked:
+        return '<span class="hp-muted">all datasets: pick some in the table to see only those</span>'
+    names = escape(", ".join(view.picked))
+    return (
+        f'<span class="hp-audit-picked"><span title="{names}">{names}</span> '
+        '<button data-event="all" title="Pick none: show all datasets">all</button></span>'
     )
-    picked = (
-        f'{escape(", ".join(view.picked))} <button data-event="all" title="Pick none: show all datasets">all</button>'
-        if view.picked
-        else '<span class="hp-muted">all datasets: pick some in the table to see only those</span>'
-    )
-    return f'<div class="hp-audit-tabs" role="tablist">{tabs}<span class="hp-audit-picked">{picked}</span></div>'

@@ -1,14 +1,42 @@
-"""Small changes to a mix, as a person makes them one at a time: a dataset's tier, its cap, flags (pure functions)."""
+"""Small changes to a mix, as a person makes them one at a time: shares, a dataset's tier, its cap, flags (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from data_tools.mix import Mix
+from data_tools.mixing.apportion import largest_remainder
 
 LEFT_OUT = "left out"
 """What stands in place of a tier for a dataset that gives nothing: a cap of 0."""
+
+
+def rebalance(shares: Sequence[int], moved: int, value: float) -> tuple[int, ...]:
+    """Set one share and rescale the others in proportion, so that all still add to 100.
+
+    Args:
+        shares: Whole per cent, summing to 100.
+        moved: Which share is set.
+        value: Its new value; rounded, and kept between 0 and 100.
+
+    Returns:
+        Whole per cent that sum to exactly 100; where the others are all 0 they share the rest equally.
+
+    Raises:
+        ValueError: No such share, or nothing to rescale.
+    """
+    if not 0 <= moved < len(shares):
+        raise ValueError(f"there are {len(shares)} shares, so moved must be 0 to {len(shares) - 1}, got {moved}")
+    others = [share for k, share in enumerate(shares) if k != moved]
+    if not others:
+        raise ValueError("a single share is always 100 %: there is nothing to rescale")
+    set_to = min(max(round(value), 0), 100)
+    weights = others if sum(others) > 0 else [1] * len(others)
+    rescaled = largest_remainder(100 - set_to, np.array(weights, np.float64)).tolist()
+    return (*rescaled[:moved], set_to, *rescaled[moved:])
 
 
 def tier_of(mix: Mix, dataset: str) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import numpy as np
-
 from data_tools.catalog import Catalog
 from data_tools.mix import Mix, MixPlan
-from data_tools.mixing.apportion import largest_remainder
 from handprior_viz import style
 from handprior_viz.balancing.edits import LEFT_OUT, tier_of
 
@@ -21,6 +18,7 @@ class BalanceRow:
     """One dataset of a plan; all counts are frames.
 
     Attributes:
+        tier: Where it stands, as its menu says it: a tier, or :data:`~handprior_viz.balancing.edits.LEFT_OUT`.
         live: Part of its hands that are live, 0 to 1, both sides taken together.
         cap: Most frames that the mix takes from it; None for no limit.
     """
@@ -35,31 +33,6 @@ class BalanceRow:
     cap: int | None = None
 
 
-def rebalance(shares: Sequence[int], moved: int, value: float) -> tuple[int, ...]:
-    """Set one share and rescale the others in proportion, so that all still add to 100.
-
-    Args:
-        shares: Whole per cent, summing to 100.
-        moved: Which share is set.
-        value: Its new value; rounded, and kept between 0 and 100.
-
-    Returns:
-        Whole per cent that sum to exactly 100; where the others are all 0 they share the rest equally.
-
-    Raises:
-        ValueError: No such share, or nothing to rescale.
-    """
-    if not 0 <= moved < len(shares):
-        raise ValueError(f"there are {len(shares)} shares, so moved must be 0 to {len(shares) - 1}, got {moved}")
-    others = [share for k, share in enumerate(shares) if k != moved]
-    if not others:
-        raise ValueError("a single share is always 100 %: there is nothing to rescale")
-    set_to = min(max(round(value), 0), 100)
-    weights = others if sum(others) > 0 else [1] * len(others)
-    rescaled = largest_remainder(100 - set_to, np.array(weights, np.float64)).tolist()
-    return (*rescaled[:moved], set_to, *rescaled[moved:])
-
-
 def live_share(catalog: Catalog) -> dict[str, float]:
     """Part of each dataset's hands that are live, left and right taken together, 0 to 1."""
     table = catalog.datasets()
@@ -70,87 +43,29 @@ def live_share(catalog: Catalog) -> dict[str, float]:
 
 
 def balance_rows(plan: MixPlan, live: Mapping[str, float]) -> list[BalanceRow]:
-    """A plan's datasets in the order in which they are always shown: by tier, then by size."""
-    order = [*plan.mix.shares, *dict.fromkeys(plan.tiers)]
-    given = plan.given.sum(axis=1).tolist()
+    """A plan's datasets in the order in which they are always shown: by tier, then by size; those left out last."""
+    mix, given = plan.mix, plan.given.sum(axis=1).tolist()
+    order = [*mix.shares, LEFT_OUT]
     rows = [
         BalanceRow(
-            name, tier, int(available), int(usable), int(count), live.get(name, 0.0), why, plan.mix.limits(name)[1]
+            dataset=name,
+            tier=tier_of(mix, name),
+            available=int(available),
+            usable=int(usable),
+            given=int(count),
+            live=live.get(name, 0.0),
+            why=why,
+            cap=mix.limits(name)[1],
         )
-        for name, tier, available, usable, count, why in zip(
-            plan.datasets, plan.tiers, plan.available, plan.usable, given, plan.why, strict=True
+        for name, available, usable, count, why in zip(
+            plan.datasets, plan.available, plan.usable, given, plan.why, strict=True
         )
     ]
     return sorted(rows, key=lambda row: (order.index(row.tier), -row.available, row.dataset))
 
 
-def sentence(plan: MixPlan, catalog: Catalog) -> str:
-    """The panel's first line: what the mix comes to, and what was left out of it."""
-    totals = plan.totals
-    giving = int((plan.given.sum(axis=1) > 0).sum())
-    splits = ", ".join(f"{name} {count:,}" for name, count in totals["splits"].items())
-    dead = int(plan.available.sum() - plan.usable.sum())
-    out = f" · {dead:,} of {plan.available.sum():,} frames left out: dead or invalid hands" if dead else ""
-    aside = f" · {len(catalog.rejected)} unreadable files set aside" if catalog.rejected else ""
-    synthetic = " · synthetic data" if catalog.synthetic else ""
-    return (
-        f'<p class="hp-sentence">Balance: {totals["given"]:,} frames from {giving} of {len(plan.datasets)} datasets '
-        f"<small>{escape(splits)}{out}{aside}{synthetic}</small></p>"
-    )
-
-
-def warnings(plan: MixPlan) -> str:
-    """What to know before this mix is written, in words, one line each: what is missing, and what is out of balance."""
-    lines = [*plan.shortfalls, *plan.warnings, *_one_sided(plan), *_repeated(plan), *_barren(plan)]
-    return "".join(f'<p class="hp-warning">{escape(line)}</p>' for line in lines)
-
-
-def _one_sided(plan: MixPlan) -> Iterator[str]:
-    """Datasets that give more than half of their tier."""
-    given = plan.given.sum(axis=1)
-    tiers = np.array(plan.tiers)
-    for tier in plan.mix.shares:
-        mine = np.flatnonzero((tiers == tier) & (plan.usable > 0))
-        total = int(given[mine].sum())
-        if len(mine) < 2 or not total:
-            continue
-        top = mine[given[mine].argmax()]
-        if 2 * given[top] > total:
-            yield (
-                f"{plan.datasets[top]} gives {percent(given[top] / total)} of the {tier} tier: set a most for it, or "
-                "let datasets give in proportion to the square root, or the same from each"
-            )
-
-
-def _repeated(plan: MixPlan) -> Iterator[str]:
-    """Datasets of which a split takes some frame more than once."""
-    over = (plan.given > plan.capacity).any(axis=1)
-    times = [
-        f"{plan.datasets[row]} {(plan.given[row] / np.maximum(plan.capacity[row], 1)).max():.1f} times"
-        for row in np.flatnonzero(over)
-    ]
-    if times:
-        yield f"frames are repeated: {_some(times)}; ask for fewer frames, or let a short tier stay short"
-
-
-def _barren(plan: MixPlan) -> Iterator[str]:
-    """Datasets of the mix's tiers that hold no usable frame at all."""
-    names = [
-        name
-        for name, tier, usable, available in zip(plan.datasets, plan.tiers, plan.usable, plan.available, strict=True)
-        if tier in plan.mix.shares and not usable and available
-    ]
-    if names:
-        yield f"no usable frame, dead hands throughout: {_some(names)}; they give nothing, whatever their tier"
-
-
-def _some(words: Sequence[str], most: int = 4) -> str:
-    rest = len(words) - most
-    return ", ".join(words[:most]) + (f" and {rest} more" if rest > 0 else "")
-
-
 def balance_table(plan: MixPlan, rows: Sequence[BalanceRow], edition: int = 0) -> str:
-    """The table: one line per dataset, grouped by tier.
+    """The table: one line per dataset, grouped by tier. With a :class:`.TierDrag` beside it, names can be dragged.
 
     Events: ``tier`` (target: the dataset, value: a tier or "left out"), ``cap`` (value: frames as text).
 
@@ -169,15 +84,16 @@ def balance_table(plan: MixPlan, rows: Sequence[BalanceRow], edition: int = 0) -
             parts.append(_tier_line(tier, [other for other in rows if other.tier == tier], totals))
         parts.append(_line(row, plan.mix, largest))
     head = f'<div class="hp-balance" role="table" aria-label="Frames by dataset" data-key="{edition}">'
-    return f"{head}{''.join(parts)}</div>"
+    return f"{head}{''.join(parts)}{_targets(plan.mix)}</div>"
 
 
 _HEADER = (
     '<div class="hp-line hp-balance-line hp-head" role="row"><span role="columnheader">dataset</span>'
     '<span role="columnheader" title="which tier it stands in">tier</span>'
-    '<span role="columnheader" title="Lengths grow with the square root of the number of frames">'
-    '<i class="hp-key hp-available"></i>available <i class="hp-key hp-usable"></i>usable '
-    '<i class="hp-key hp-given"></i>given</span>'
+    '<span role="columnheader" title="Frames available (light), usable (darker) and given (darkest); lengths grow with '
+    'the square root of their number"><b class="hp-balance-key">frames</b>'
+    '<i class="hp-key hp-available"></i><em>available </em><i class="hp-key hp-usable"></i><em>usable </em>'
+    '<i class="hp-key hp-given"></i><em>given</em></span>'
     '<span role="columnheader" class="hp-number" title="frames on disk">available</span>'
     '<span role="columnheader" class="hp-number" title="frames whose hands can be used">usable</span>'
     '<span role="columnheader" class="hp-number" title="frames that this mix takes">given</span>'
@@ -193,10 +109,21 @@ def _tier_line(tier: str, rows: Sequence[BalanceRow], totals: Mapping[str, Any])
     given = sum(row.given for row in rows)
     asked = totals["asked_tiers"].get(tier)
     of = f" of {asked:,} asked" if asked is not None and asked != given else ""
+    many = "1 dataset" if len(rows) == 1 else f"{len(rows)} datasets"
+    said = many if tier == LEFT_OUT else f"<span data-flash>{given:,} frames{of}</span> from {many}"
     return (
-        f'<div class="hp-tier" role="row" data-key="tier {escape(tier)}"><i style="background:{_colour(tier)}"></i>'
-        f"<b>{escape(tier)}</b> <span data-flash>{given:,} frames{of}</span> from {len(rows)} datasets</div>"
+        f'<div class="hp-tier" role="row" data-key="tier {escape(tier)}" data-tier="{escape(tier)}">'
+        f'<i style="background:{_colour(tier)}"></i><b>{escape(tier)}</b> {said}</div>'
     )
+
+
+def _targets(mix: Mix) -> str:
+    """All tiers side by side, seen only while a dataset is dragged: no tier is out of reach, or empty of lines."""
+    tiers = "".join(
+        f'<span data-tier="{escape(tier)}"><i style="background:{_colour(tier)}"></i>{escape(tier)}</span>'
+        for tier in (*mix.shares, LEFT_OUT)
+    )
+    return f'<div class="hp-balance-targets" aria-hidden="true" data-key="targets">drop on a tier {tiers}</div>'
 
 
 def _line(row: BalanceRow, mix: Mix, largest: int) -> str:
@@ -206,8 +133,9 @@ def _line(row: BalanceRow, mix: Mix, largest: int) -> str:
     quiet = " hp-muted" if row.why == "as asked" else ""
     name = escape(row.dataset)
     return (
-        f'<div class="hp-line hp-balance-line" role="row" data-key="{name}" style="--hp-tier:{_colour(row.tier)}">'
-        f'<span role="cell" title="{name}">{name}</span><span role="cell">{_tier_menu(row, mix)}</span>'
+        f'<div class="hp-line hp-balance-line" role="row" data-key="{name}" data-tier="{escape(row.tier)}" '
+        f'style="--hp-tier:{_colour(row.tier)}"><span role="cell" class="hp-balance-name" draggable="true" '
+        f'title="{name}: drag it to another tier">{name}</span><span role="cell">{_tier_menu(row, mix)}</span>'
         f'<span role="cell" class="hp-bar" title="{row.available:,} frames available, {row.usable:,} usable, '
         f'{row.given:,} given"><i class="hp-available" style="width:{width(row.available)}"></i>'
         f'<i class="hp-usable" style="width:{width(row.usable)}"></i>'
@@ -222,9 +150,8 @@ def _line(row: BalanceRow, mix: Mix, largest: int) -> str:
 
 
 def _tier_menu(row: BalanceRow, mix: Mix) -> str:
-    stands = tier_of(mix, row.dataset)
     options = "".join(
-        f"<option{' selected' if tier == stands else ''}>{escape(tier)}</option>" for tier in (*mix.shares, LEFT_OUT)
+        f"<option{' selected' if tier == row.tier else ''}>{escape(tier)}</option>" for tier in (*mix.shares, LEFT_OUT)
     )
     name = escape(row.dataset)
     return (

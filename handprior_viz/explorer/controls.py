@@ -109,6 +109,7 @@ class WalkBar:
 
     Args:
         on_pin: Called with ``a`` or ``b``.
+        on_unpin: Called with the pin that is to be taken off.
         on_walk: Called with the position, 0 to 1, and the gesture.
         on_play: Called when play or pause is pressed.
 
@@ -120,6 +121,7 @@ class WalkBar:
         self,
         *,
         on_pin: Callable[[Pin], object],
+        on_unpin: Callable[[Pin], object],
         on_walk: Callable[[float, int], object],
         on_play: Callable[[], object],
     ) -> None:
@@ -127,12 +129,19 @@ class WalkBar:
             "a": button("Pin A", "", lambda: on_pin("a"), icon="map-pin"),
             "b": button("Pin B", "", lambda: on_pin("b"), icon="map-pin"),
         }
+        self.unpins: dict[Pin, W.Button] = {
+            "a": button("", "Let go of the pose pinned as A", lambda: on_unpin("a"), icon="times"),
+            "b": button("", "Let go of the pose pinned as B", lambda: on_unpin("b"), icon="times"),
+        }
         way = Slider("A → B", 0, 100, 1, unit="%", digits=0, title="Walk from pin A to pin B")
         self.way = SliderRack([way], on_move=lambda _, value, gesture: on_walk(value / 100, gesture))
         self.way.add_class("hp-way")
         self.play = button("Play", "", on_play, icon="play")
         wide = column(self.way, classes=["hp-explorer-way"])
-        self.widget = row(*self.pins.values(), wide, self.play, classes=["hp-tight"])
+        pairs = [W.HBox([self.pins[name], self.unpins[name]]) for name in self.pins]
+        for pair in pairs:
+            pair.add_class("hp-explorer-pin")
+        self.widget = row(*pairs, wide, self.play, classes=["hp-tight"])
 
     def show(self, state: ExplorerState) -> None:
         """Bring the bar in line with a state."""
@@ -145,6 +154,7 @@ class WalkBar:
             kept = pinned[name] is not None
             made.tooltip = (_PIN_AGAIN if kept else _PIN).format(name.upper())
             (made.add_class if kept else made.remove_class)("hp-explorer-pinned")
+            self.unpins[name].layout.display = None if kept else "none"
 
     def show_playing(self, playing: bool) -> None:
         """Say on the button what pressing it does."""

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from data_tools.store import PoseStore
+from data_tools.store import PoseStore, is_store
+from handprior_viz.explorer.backdrop import held_out_split
+from handprior_viz.explorer.real_frame import RealFrame
 from training.checkpoints import load_prior
 from training.prior import Prior
 from training.run_folder import RunFolder
@@ -63,10 +65,10 @@ class Explored:
         """
         if self.store is None:
             raise ValueError("a real frame needs a store: LatentExplorer(prior, store=...)")
-        split = "test" if "test" in self.store.splits and len(self.store.split("test")) else self.store.splits[0]
-        frame = int(random.integers(len(self.store.split(split))))
-        about = self.store.split_rows(split).row(frame, named=True)
-        return self.store.split(split)[frame], f"{about['dataset']}, {about['sequence']}, frame {about['frame']:,}"
+        split = held_out_split(self.store)
+        first, end = self.store.about["splits"][split]
+        frame = RealFrame.of(self.store, first + int(random.integers(end - first)))
+        return frame.pose, frame.words
 
     def sentence(self, prior: Prior | None) -> str:
         """What is explored, as the panel's first line; ``prior`` is the one shown, None while there is none."""
@@ -104,7 +106,7 @@ def _first_prior(prior: RunFolder | str | Path, run: RunFolder | None) -> Prior 
 def _store_of(store: PoseStore | str | Path | None, run: RunFolder | None, prior: Prior | None) -> PoseStore | None:
     if store is None:
         named = run.status().get("store") if run else None
-        store = named if named and (Path(named) / "store.json").exists() else None
+        store = named if named and is_store(named) else None
     if store is None:
         return None
     opened = store if isinstance(store, PoseStore) else PoseStore(store)

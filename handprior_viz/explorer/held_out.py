@@ -15,7 +15,13 @@ from handprior_viz.figures import Strip
 from training.prior import Prior
 
 POSES_PER_DATASET = 250
-"""Held-out poses scored of each dataset: enough for a density, a few seconds for the slowest prior."""
+"""Held-out poses scored of each dataset at most: enough for a density."""
+
+POSES_IN_ALL = 4_000
+"""Held-out poses scored at most, as many of each dataset: seconds for the slowest prior, in the background."""
+
+FEWEST = 40
+"""Held-out poses scored of each dataset, however many datasets there are, as far as they have so many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +41,16 @@ class HeldOut:
         cls,
         prior: Prior,
         store: PoseStore,
-        per_dataset: int = POSES_PER_DATASET,
+        per_dataset: int | None = None,
         go_on: Callable[[], bool] = lambda: True,
+        *,
+        exact: bool = False,
     ) -> HeldOut:
-        """Score as many held-out poses of each dataset, evenly; ``go_on`` as in :func:`energies_of`."""
+        """Score as many held-out poses of each dataset, evenly; ``go_on`` and ``exact`` as in :func:`energies_of`."""
+        if per_dataset is None:
+            per_dataset = min(max(POSES_IN_ALL // max(len(store.datasets), 1), FEWEST), POSES_PER_DATASET)
         sample = Backdrop.of(store, per_dataset, held_out_split(store))
-        return cls(sample, energies_of(prior, sample.poses, go_on))
+        return cls(sample, energies_of(prior, sample.poses, go_on, exact=exact))
 
     @cached_property
     def span(self) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from html import escape
 
 import ipywidgets as W
 import numpy as np
@@ -22,8 +23,8 @@ BEYOND = 30.0
 FINGER_NAMES = {"thumb": "thumb", "index": "index", "middle": "middle", "ring": "ring", "little": "little finger"}
 
 _ABOUT = (
-    "Joint angles in degrees. The band is how far hands usually go; double-click straightens a joint. "
-    f"(Sources: {RANGE_SOURCE}.)"
+    f'<span class="hp-muted" title="Sources: {escape(RANGE_SOURCE)}">Joint angles in degrees. The band is how far '
+    "hands usually go; double-click straightens a joint.</span>"
 )
 
 
@@ -56,7 +57,7 @@ class JointSliders:
         self.rack.add_class("hp-explorer-joints")
         for choice in (self.hand, self.finger):
             choice.observe(lambda _: self._rebuild(), "value")
-        about = LiveMarkup(f'<span class="hp-muted">{_ABOUT}</span>')
+        about = LiveMarkup(_ABOUT)
         self.widget = column(row(self.hand, self.finger, classes=["hp-tight", "hp-explorer-choices"]), self.rack, about)
         self._rebuild()
 

@@ -1,5 +1,5 @@
 // The datasets of a map: each is a button that shows or hides it, and lights it up while it is pointed at.
-// pose_map.py puts this before pose_map.js, whose `div` it uses: one module made of two files.
+// pose_map.py puts this before pose_map.js, whose `div` it uses: one module made of several files.
 
 function legend(side, on, { hide, light }) {
   let datasets = [], hidden = new Set();

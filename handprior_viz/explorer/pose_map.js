@@ -1,9 +1,8 @@
-// A map of poses: many points on a canvas, and over them, as SVG that follows the theme, what moves: the shown pose and
-// where it came from, the pointer's point, a lasso. Only the overlay changes while a slider is dragged.
+// A map of poses: many points on a canvas, and over them what moves (map_overlay.js); beside it the datasets
+// (map_legend.js).
 
 const REACH = 14; // CSS pixels from the pointer to a point that it means
 const DRAG = 4; // pixels before a press becomes a lasso
-const TRAIL_MS = 4000;
 const STEP = 8; // pixels of an arrow key, four times as many with Shift
 const AROUND = 12; // hands around a place
 const PAD = 14; // pixels between the outermost points and the edge
@@ -41,7 +40,7 @@ function winding(path, x, y) {
   return turns;
 }
 
-function build(model, el) {
+function build(el) {
   el.classList.add("handprior");
   const root = div(el, "hp-map");
   const plot = div(root, "hp-map-plot");
@@ -52,38 +51,27 @@ function build(model, el) {
     "Space the hands around it, Escape takes it away.");
   const canvas = div(plot, "hp-map-points", "canvas");
   const over = svg(plot, "svg", "hp-map-over");
-  const parts = Object.fromEntries(["trail", "lasso"].map((name) => [name, svg(over, "path", `hp-map-${name}`)]));
-  parts.numbers = svg(over, "g", "hp-map-numbers");
-  for (const [name, shape] of [["hover", "circle"], ["cross", "path"]]) parts[name] = svg(over, shape, `hp-map-${name}`);
-  parts.hover.setAttribute("r", 6);
-  parts.cross.setAttribute("d", "M-9 0H9M0 -9V9");
-  parts.mark = svg(over, "g", "hp-map-mark");
-  for (const [name, r] of [["halo", 8], ["ring", 8], ["dot", 2.5]]) svg(parts.mark, "circle", `hp-map-${name}`).setAttribute("r", r);
   const words = Object.fromEntries(["across", "up"].map((name) => [name, div(plot, `hp-map-axis hp-map-${name}`)]));
   const scale = div(plot, "hp-map-scale"), tip = div(plot, "hp-map-tip"), empty = div(plot, "hp-map-empty");
   tip.setAttribute("aria-live", "polite");
   const side = div(root, "hp-map-side"), foot = div(root, "hp-map-foot");
-  return { root, plot, canvas, over, parts, words, scale, tip, empty, side, foot };
+  return { root, plot, canvas, over, words, scale, tip, empty, side, foot };
 }
 
 function render({ model, el }) {
-  const page = build(model, el);
-  const { root, plot, canvas, over, parts, words, scale, tip, empty, side, foot } = page;
+  const { root, plot, canvas, over, words, scale, tip, empty, side, foot } = build(el);
   const ending = new AbortController();
   const on = (target, name, act, more = {}) => target.addEventListener(name, act, { signal: ending.signal, ...more });
   let points = new Float32Array(0), groups = new Uint16Array(0), datasets = [];
   let hidden = new Set(), lit = -1, frame = 0, frames = 0;
   let middle = [0, 0], pixels = 1, width = 1, height = 1, dpr = 1;
-  let trail = [], fading = 0, lasso = null, cursor = null;
+  let lasso = null, cursor = null;
 
   const across = (x) => width / 2 + (x - middle[0]) * pixels;
   const down = (y) => height / 2 - (y - middle[1]) * pixels;
   const place = (k) => [across(points[2 * k]), down(points[2 * k + 1])];
   const shown = (k) => !hidden.has(groups[k]);
-  const put = (part, at) => {
-    part.style.display = at ? "" : "none";
-    if (at) part.setAttribute("transform", `translate(${at[0].toFixed(1)} ${at[1].toFixed(1)})`);
-  };
+  const above = overlay(over, { across, down, size: () => [width, height] });
 
   // Points -----------------------------------------------------------------------------------------------------------
 
@@ -149,43 +137,18 @@ function render({ model, el }) {
 
   // What lies over them ----------------------------------------------------------------------------------------------
 
+  const marked = () => (model.get("mark").length && groups.length ? model.get("mark") : null);
   function showMark() {
-    const at = model.get("mark");
-    root.dataset.mark = at.join(" ");
-    if (!at.length || !groups.length) return put(parts.mark, null);
-    const inside = (value, end) => Math.min(Math.max(value, 8), end - 8); // a wild pose waits at the edge
-    const here = [inside(across(at[0]), width), inside(down(at[1]), height)];
-    put(parts.mark, here);
-    if (String(trail.at(-1)?.at) !== String(at)) trail.push({ at, when: performance.now() });
-    showTrail();
+    root.dataset.mark = model.get("mark").join(" ");
+    above.mark(marked());
   }
-
-  function showTrail() {
-    const now = performance.now();
-    trail = trail.filter(({ when }, k) => now - when < TRAIL_MS || k === trail.length - 1);
-    const line = trail.map(({ at: [x, y] }) => `${across(x).toFixed(1)} ${down(y).toFixed(1)}`);
-    parts.trail.setAttribute("d", line.length > 1 ? `M${line.join("L")}` : "");
-    clearTimeout(fading);
-    if (trail.length > 1) fading = setTimeout(showTrail, 120);
-  }
-
   function showNumbers() {
-    parts.numbers.replaceChildren();
-    model.get("numbered").forEach((k, rank) => {
-      if (k >= groups.length) return;
-      const one = svg(parts.numbers, "g", "");
-      put(one, place(k));
-      svg(one, "circle", "").setAttribute("r", 4);
-      const label = svg(one, "text", "");
-      label.setAttribute("x", 7);
-      label.setAttribute("y", 4);
-      label.textContent = rank + 1;
-    });
+    above.numbers(model.get("numbered").filter((k) => k < groups.length).map(place), marked());
   }
 
   function point(k) {
     plot.dataset.over = k ?? "";
-    put(parts.hover, k === undefined ? null : place(k));
+    above.hover(k === undefined ? null : place(k));
     tip.textContent = k === undefined ? "" : datasets[groups[k]]?.name ?? "";
     tip.hidden = k === undefined;
     if (k === undefined) return;
@@ -195,15 +158,11 @@ function render({ model, el }) {
     tip.style.top = `${Math.max(y - 28, 2)}px`;
   }
 
-  function showLasso(path, closed) {
-    parts.lasso.setAttribute("d", path?.length > 1 ? `M${path.map(([x, y]) => `${x} ${y}`).join("L")}${closed ? "Z" : ""}` : "");
-  }
-
   function refresh() {
     fit();
     schedule();
-    trail = trail.slice(-1);
-    showLasso(null);
+    above.forget(false);
+    above.lasso(null);
     showMark();
     showNumbers();
     point();
@@ -235,17 +194,17 @@ function render({ model, el }) {
     if (!lasso) return point(nearest(...here, 1, REACH)[0]);
     lasso.far ||= Math.hypot(here[0] - lasso.path[0][0], here[1] - lasso.path[0][1]) > DRAG;
     lasso.path.push(here);
-    if (lasso.far) { point(); showLasso(lasso.path, false); }
+    if (lasso.far) { point(); above.lasso(lasso.path, false); }
   });
   on(plot, "pointerup", (event) => {
     if (!lasso) return;
     const { path, far } = lasso;
     lasso = null;
-    if (!far) { showLasso(null); return pick(nearest(...at(event), 1, REACH)[0]); }
-    showLasso(path, true);
+    if (!far) { above.lasso(null); return pick(nearest(...at(event), 1, REACH)[0]); }
+    above.lasso(path, true);
     choose(enclosed(path), "lasso");
   });
-  on(plot, "pointercancel", () => { lasso = null; showLasso(null); });
+  on(plot, "pointercancel", () => { lasso = null; above.lasso(null); });
   on(plot, "pointerleave", () => { if (!cursor) point(); });
   on(plot, "keydown", (event) => {
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -256,14 +215,14 @@ function render({ model, el }) {
       cursor = [[0, width], [1, height]].map(([k, end]) => Math.min(Math.max(cursor[k] + step * move[k], 0), end));
     } else if (event.key === "Enter" && cursor) pick(nearest(...cursor, 1)[0]);
     else if (event.key === " " && cursor) choose(nearest(...cursor, AROUND), "around");
-    else if (event.key === "Escape") { cursor = lasso = null; showLasso(null); }
+    else if (event.key === "Escape") { cursor = lasso = null; above.lasso(null); }
     else return;
     event.preventDefault();
     event.stopPropagation();
-    put(parts.cross, cursor);
+    above.cross(cursor);
     point(cursor ? nearest(...cursor, 1)[0] : undefined);
   });
-  on(plot, "blur", () => { cursor = null; put(parts.cross, null); point(); });
+  on(plot, "blur", () => { cursor = null; above.cross(null); point(); });
 
   // From Python ------------------------------------------------------------------------------------------------------
 
@@ -279,7 +238,7 @@ function render({ model, el }) {
         return part;
       }));
     }
-    trail = [];
+    above.forget(true);
     entries.list(datasets);
     root.classList.toggle("hp-map-alone", datasets.length < 2);
     showHidden();
@@ -322,12 +281,12 @@ function render({ model, el }) {
     if (plot.clientWidth && (plot.clientWidth !== width || plot.clientHeight !== height)) refresh();
   });
   resized.observe(plot);
-  put(parts.cross, null);
+  above.cross(null);
   load();
   return () => {
     ending.abort();
     resized.disconnect();
-    clearTimeout(fading);
+    above.end();
     cancelAnimationFrame(frame);
     for (const [name, act] of Object.entries(told)) model.off(name, act);
   };

@@ -35,8 +35,10 @@ class PoseMap(anywidget.AnyWidget):
         version: Counts the maps shown.
     """
 
-    # One module made of two files: anywidget has no way for one file to import the other.
-    _esm = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("map_legend.js", "pose_map.js"))
+    # One module made of several files: anywidget has no way for one file to import another.
+    _esm = "".join(
+        (_FOLDER / name).read_text(encoding="utf-8") for name in ("map_legend.js", "map_overlay.js", "pose_map.js")
+    )
     _css = PANEL_CSS
 
     said = traitlets.Unicode("Laying out the map…").tag(sync=True)

@@ -41,9 +41,11 @@ class RealFrame:
 
     @property
     def words(self) -> str:
-        """``GRAB, s1/mug_lift, frame 1,234``."""
+        """``GRAB, s1/mug_lift, frame 1,234``; ``GRAB #000012, frame 1,234`` where sequences are but numbered."""
         side = f", {self.side} hand" if self.side else ""
-        return f"{self.dataset}, {self.sequence}, frame {self.frame:,}{side}"
+        numbered = self.sequence.startswith(f"{self.dataset}#")
+        where = self.sequence.replace("#", " #", 1) if numbered else f"{self.dataset}, {self.sequence}"
+        return f"{where}, frame {self.frame:,}{side}"
 
 
 def colour_of(dataset: str, tier: str) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import ipywidgets as W
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from data_tools.hand_model import HandModel
 from data_tools.store import PoseStore
 from handprior_viz.angle_menus import FIRST_ANGLE, AngleMenus
-from handprior_viz.explorer.backdrop import AngleSpread, Backdrop, energy_span, held_out_energies
+from handprior_viz.explorer.backdrop import Backdrop
+from handprior_viz.explorer.comparison import Comparison, Placed, Usual, energy_of
 from handprior_viz.explorer.hand_shelf import OnPose
 from handprior_viz.explorer.held_out import HeldOut
 from handprior_viz.explorer.map_view import MapView
@@ -37,41 +37,16 @@ PLOTS: dict[Plot, tuple[str, str]] = {
 
 ENERGY_TITLE = "Held-out likelihood: minus log-likelihood of each pose, nats per frame (left is more usual)"
 
-
+_COMPARED = {False: "poses as the prior sees them, as it made this one", True: "poses as they are, as this one is"}
 _NO_ENERGY = '<div class="hp-empty">This prior gives no held-out pose a likelihood: train it longer, or anew.</div>'
-
-
-@dataclass(frozen=True, eq=False)
-class _Known:
-    """What a pose is compared with, as far as it is there."""
-
-    prior: Prior | None = None
-    backdrop: Backdrop | None = None
-    spread: AngleSpread | None = None
-    usual: dict[bool, Usual] = field(default_factory=dict)
-    held_out: HeldOut | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Usual:
-    """Energies of held-out poses, nats per frame, and the ends of a plot of them."""
-
-    energies: Float[np.ndarray, "poses"]
-    span: tuple[float, float]
-
-    @classmethod
-    def of(cls, prior: Prior, store: PoseStore, *, exact: bool) -> Usual:
-        """Score held-out poses as they are (``exact``), or as the prior sees them."""
-        energies = held_out_energies(prior, store, exact=exact)
-        return cls(energies, energy_span(energies))
 
 
 class Standing:
     """A gauge of plausibility, and a choice of plots with the pose last shown marked: violins of one joint angle by
     dataset, energies of held-out poses by dataset, and a map of all poses.
 
-    Sampling the store, scoring held-out poses and laying out the map happen in the background, the latter two only when
-    their plot is chosen; a pose that is shown only moves the marks.
+    Sampling the store, scoring held-out poses and laying out the map happen in the background, the last only when it is
+    chosen; a pose that is shown only moves the marks.
 
     Args:
         store: What to compare with.
@@ -96,9 +71,11 @@ class Standing:
         on_error: Callable[[Exception], object] | None = None,
     ) -> None:
         self._store, self._model, self._on_pose, self._on_error = store, model, on_pose, on_error
-        self._known = _Known()
-        self._shown: tuple[Float[np.ndarray, "dim"], bool] | None = None
+        self._known = Comparison()
+        self._shown: Placed | None = None
         self._gauged: Usual | None = None
+        self._plotted: HeldOut | None = None
+        self._newest: Prior | None = None
         self._learning = threading.Lock()  # two threads learn
         self._ended = False
         self.plot: Plot = "violin"
@@ -121,11 +98,12 @@ class Standing:
                 it, and it is compared with held-out poses as the prior sees them: a VAE leaves out what it takes for
                 noise, so that whatever it makes is more likely than any real frame.
         """
-        self._shown = (pose, exact)
+        self._shown = Placed(pose, exact)
         self._judging.submit(self._shown)
 
     def use(self, prior: Prior) -> None:
         """Judge plausibility by this prior; returns at once."""
+        self._newest = prior
         self._scoring.submit(prior)
 
     def choose(self, plot: Plot) -> None:
@@ -140,8 +118,8 @@ class Standing:
 
     def settle(self, timeout: float) -> bool:
         """Wait until all that was asked for is shown."""
-        settled = self._scoring.settle(timeout) and self._plotting.settle(timeout) and self._judging.settle(timeout)
-        return settled and (self.map is None or self.map.settle(timeout))
+        paces = (self._scoring, self._judging, self._plotting, self._judging)  # what is judged may plot, and be judged
+        return all(pace.settle(timeout) for pace in paces) and (self.map is None or self.map.settle(timeout))
 
     def close(self) -> None:
         """End the threads; the widgets belong to the panel that shows them."""
@@ -175,7 +153,7 @@ class Standing:
         self.figure.layout.display = "none" if self.plot == "map" else None
         if self.map is not None:
             self.map.widget.layout.display = None if self.plot == "map" else "none"
-        self._plotting.submit((self.plot, self._angles.angle))
+        self._plot_again()
 
     # In the background --------------------------------------------------------------------------------------------
 
@@ -198,72 +176,86 @@ class Standing:
         self._judge_again()
 
     def _draw_energies(self) -> None:
-        prior, held_out = self._known.prior, self._known.held_out
-        if prior is None:
+        known = self._known
+        among = known.among(self._shown)
+        held_out = self._plotted = known.held_out.get(among)
+        if known.prior is None:
             self.figure.markup = '<div class="hp-empty">Energies come with the first checkpoint.</div>'
-            return
-        if held_out is None:
+        elif held_out is None:
             self.figure.markup = '<div class="hp-empty">Scoring held-out poses of each dataset…</div>'
-            held_out = HeldOut.of(prior, self._store, go_on=lambda: self._wants_energies_of(prior))
-            if not self._wants_energies_of(prior):
-                return  # asked for again when it is wanted
-            if not held_out.strips:
-                self.figure.markup = _NO_ENERGY
-                return
-            self._know(held_out=held_out)
-        among, all_of = len(held_out.strips), len(self._known.backdrop.datasets) if self._known.backdrop else 0
-        without = all_of - among
-        note = f"{without} more dataset{'s' if without > 1 else ''} without held-out poses" if without > 0 else ""
-        self.figure.markup = violins(held_out.strips, title=ENERGY_TITLE, unit=" nats", span=held_out.span, note=note)
-
-    def _wants_energies_of(self, prior: Prior) -> bool:
-        return not self._ended and self.plot == "energy" and self._known.prior is prior
+        elif not held_out.strips:
+            self.figure.markup = _NO_ENERGY
+        else:
+            without = len(self._store.datasets) - len(held_out.strips)
+            notes = [_COMPARED[among]] if known.prior.is_bound else []
+            notes += [f"{without} more dataset{'s' if without > 1 else ''} without held-out poses"] if without else []
+            self.figure.markup = violins(
+                held_out.strips, title=ENERGY_TITLE, unit=" nats", span=held_out.span, note="; ".join(notes)
+            )
 
     def _score(self, prior: Prior) -> None:
-        seen = Usual.of(prior, self._store, exact=False)
-        exact = Usual.of(prior, self._store, exact=True) if prior.is_bound else seen
-        self._know(prior=prior, usual={False: seen, True: exact}, held_out=None)
-        if self.plot == "energy":
-            self._plotting.submit((self.plot, self._angles.angle))
-        self._judge_again()
+        """Score held-out poses of the whole store, for the gauge; then as many of each dataset, for the rest."""
+        ways = (False, True) if prior.is_bound else (False,)
+        usual = {exact: Usual.of(prior, self._store, exact=exact) for exact in ways}
+        self._know(prior=prior, usual=usual, held_out={})
+        self._learnt()
+        for exact in ways:
+            held_out = HeldOut.of(prior, self._store, go_on=lambda: self._goes_on_with(prior), exact=exact)
+            if not self._goes_on_with(prior):
+                return
+            self._know(held_out={**self._known.held_out, exact: held_out})
+            self._learnt()
+
+    def _goes_on_with(self, prior: Prior) -> bool:
+        return not self._ended and self._newest is prior
 
     def _know(self, **new: Any) -> None:
         with self._learning:
             self._known = replace(self._known, **new)
 
+    def _learnt(self) -> None:
+        """Show what is known now."""
+        if self.plot == "energy":
+            self._plot_again()
+        else:
+            self._judge_again()
+
+    def _plot_again(self) -> None:
+        self._plotting.submit((self.plot, self._angles.angle))
+
     def _judge_again(self) -> None:
         if self._shown is not None:
             self._judging.submit(self._shown)
 
-    def _judge(self, shown: tuple[Float[np.ndarray, "dim"], bool]) -> None:
-        known, (pose, exact) = self._known, shown
-        energy = None
+    def _judge(self, shown: Placed) -> None:
+        known, pose = self._known, shown.pose
+        among = known.among(shown)
+        held_out = known.held_out.get(among)
+        said, energy = "", None
         if known.prior is not None:
-            usual = known.usual[exact]
-            if usual is not self._gauged:
-                self._gauged = usual
-                self.gauge.markup = gauge(usual.energies, usual.span) if len(usual.energies) else _NO_ENERGY
-            if len(usual.energies):
-                energy = _energy(known.prior, pose)
-                mark = {"--mark": position(energy, usual.span)}
-                self.gauge.mark(mark, {"verdict": verdict(energy, usual.energies)})
+            said, energy = self._gauge(known.prior, pose, known.usual[among], held_out)
         if self.plot == "violin" and known.spread is not None:
             degrees = float(known.spread.angle.measure(pose))
             text = minus(f"this pose: {degrees:.0f}°, ") + known.spread.verdict(degrees)
             self.figure.mark({"--mark": position(degrees, known.spread.span)}, {"mark": text})
-        elif self.plot == "energy" and energy is not None and known.held_out is not None:
-            assert known.prior is not None
-            if exact and known.prior.is_bound:  # this plot shows held-out poses as the prior sees them
-                energy = _energy(known.prior, pose, seen=True)
-            said = [verdict(energy, known.usual[False].energies), known.held_out.least_unusual(energy)]
-            text = "; ".join(filter(None, said))
-            self.figure.mark({"--mark": position(energy, known.held_out.span)}, {"mark": f"this pose: {text}"})
+        elif self.plot == "energy" and held_out is not self._plotted:
+            self._plot_again()  # which judges again
+        elif self.plot == "energy" and energy is not None and held_out is not None:
+            self.figure.mark({"--mark": position(energy, held_out.span)}, {"mark": f"this pose: {said}"})
         elif self.plot == "map" and self.map is not None:
             self.map.mark(pose)
 
-
-@torch.no_grad()
-def _energy(prior: Prior, pose: Float[np.ndarray, "dim"], *, seen: bool = False) -> float:
-    """Nats of one pose as it is, or as the prior sees it."""
-    one = torch.from_numpy(pose)
-    return float(prior.energy(prior.decode(prior.encode(one)) if seen else one))
+    def _gauge(
+        self, prior: Prior, pose: Float[np.ndarray, "dim"], usual: Usual, held_out: HeldOut | None
+    ) -> tuple[str, float | None]:
+        """Show how usual a pose is, and for which dataset most; returns the words, and its energy in nats."""
+        if usual is not self._gauged:
+            self._gauged = usual
+            self.gauge.markup = gauge(usual.energies, usual.span) if len(usual.energies) else _NO_ENERGY
+        if not len(usual.energies):
+            return "", None
+        energy = energy_of(prior, pose)
+        least = held_out.least_unusual(energy) if held_out is not None and held_out.strips else ""
+        said = "; ".join(filter(None, [verdict(energy, usual.energies), least]))
+        self.gauge.mark({"--mark": position(energy, usual.span)}, {"verdict": said})
+        return said, energy

@@ -161,7 +161,7 @@ class ExplorerView:
     def close(self) -> None:
         """End the threads; the widgets belong to the panel."""
         self.player.close()
-        for part in (*self._slow, self.hands):
+        for part in self._slow:
             part.close()
 
     # Building -----------------------------------------------------------------------------------------------------
@@ -179,6 +179,7 @@ class ExplorerView:
         )
         self.walk = WalkBar(
             on_pin=lambda pin: self._take(lambda state: state.pinned(pin)),
+            on_unpin=lambda pin: self._take(lambda state: state.unpinned(pin)),
             on_walk=lambda at, gesture: self._take(lambda state: state.walked(at, gesture=("walk", gesture))),
             on_play=self._telling(self._play),
         )
@@ -200,7 +201,9 @@ class ExplorerView:
             on_error=tell,
         )
         self.export = self._export_menu(model)
-        self._slow: list[_Slow] = [self.neighbours, self.ways, self.export, *([self.standing] if self.standing else [])]
+        self._slow: list[_Slow] = [self.neighbours, self.ways, self.export, self.hands]
+        if self.standing is not None:
+            self._slow.append(self.standing)
 
     def _export_menu(self, model: HandModel | None) -> ExportMenu:
         exploration, run = self._exploration, self._explored.run
@@ -216,6 +219,7 @@ class ExplorerView:
             prior=lambda: exploration.prior,
             latent=lambda: exploration.latent_of(shown()),
             model=model,
+            store=self._explored.store,
             title=run.name if run else None,
             synthetic=self._explored.synthetic,
         )
@@ -223,10 +227,10 @@ class ExplorerView:
     def _arranged(self) -> list[W.Widget]:
         self.tabs = Tabs(
             {
-                "Axes": self.axes.widget,
-                "Joints": self.joints.widget,
-                "Neighbours": self.neighbours.widget,
-                "Walk": self.ways.widget,
+                "Axes": (self.axes.widget, "Move the prior's latent axes, the ones that move the hands most first"),
+                "Joints": (self.joints.widget, "Turn one joint of a finger at a time"),
+                "Neighbours": (self.neighbours.widget, "The real frames that come nearest to this pose"),
+                "Walk": (self.ways.widget, "The ways from pin A to pin B side by side"),
             },
             on_open=lambda _: self._exploration.show_again(),  # shows what the tab had no need of while it was shut
         )

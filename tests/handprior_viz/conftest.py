@@ -8,8 +8,9 @@ from pathlib import Path
 import ipywidgets
 import pytest
 
-from data_tools import PoseStore, scan
+from data_tools import PoseStore, audit, scan
 from data_tools.catalog import Catalog
+from data_tools.dataset_audit import Audit
 from training import train
 from training.run_folder import RunFolder
 
@@ -17,6 +18,11 @@ from training.run_folder import RunFolder
 @pytest.fixture(scope="session")
 def catalog(demo_data: Path) -> Catalog:
     return scan(demo_data, cache=False)
+
+
+@pytest.fixture(scope="session")
+def audited(catalog: Catalog) -> Audit:
+    return audit(catalog, cache=False)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from data_tools import audit, scan
+from data_tools import scan
 from data_tools.dataset_audit import Audit
 from handprior_viz import audit_panel
 from handprior_viz.audit_panel import AuditPanel
@@ -19,8 +20,12 @@ from handprior_viz.auditing.view import TABS
 
 
 @pytest.fixture(scope="module")
-def audited(demo_data: Path) -> Audit:
-    return audit(scan(demo_data, cache=False), cache=False)
+def few(demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two datasets, which is audited in no time."""
+    folder = tmp_path_factory.mktemp("few")
+    for name in ("GRAB.npz", "KIT.npz"):
+        shutil.copy(demo_data / name, folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +78,8 @@ def test_picked_datasets_are_what_the_tabs_show(panel: AuditPanel) -> None:
     click(panel, "tab", "angles")
     assert re.findall(r'class="hp-strip" data-key="(\w+)"', panel._shown.markup) == ["GRAB", "CMU"]
     click(panel, "tab", "distances")
-    assert "Distances between 2 datasets" in panel._shown.markup
+    assert "Distances between 2 datasets" in panel._far.markup
+    assert panel._far.names == ["GRAB", "CMU"]
     click(panel, "tab", "adds")
     assert panel._shown.markup.count('data-key="a ') == 2
     click(panel, "all")
@@ -125,6 +131,10 @@ def test_a_hand_leads_to_its_frame(panel: AuditPanel) -> None:
     clip = panel._player.clip
     assert clip.frames[clip.first] == example["frame"]
     assert clip.place.name == example["sequence"]
+    panel.see("GRAB")
+    assert panel.settle()
+    (marked,) = re.findall(r'hp-picked" role="row" data-key="s(\d+)"', panel._shown.markup)
+    assert panel.audit.sequences["sequence"][int(marked)] == example["sequence"]
 
 
 @pytest.mark.parametrize(
@@ -144,10 +154,11 @@ def test_names_that_are_not_there_are_refused(panel: AuditPanel) -> None:
         panel.see("Nobody")
 
 
-def test_a_folder_is_audited_in_the_background(demo_data: Path) -> None:
-    panel = AuditPanel(demo_data)
+def test_a_folder_is_audited_in_the_background(few: Path) -> None:
+    panel = AuditPanel(few)
     assert panel.settle()
-    assert len(order(panel)) == len(panel.audit.datasets)
+    assert order(panel) == ["GRAB", "KIT"]
+    assert panel.audit.datasets["dataset"].to_list() == ["GRAB", "KIT"]
     assert panel._work.widget.markup == ""
     panel.close()
 
@@ -160,7 +171,7 @@ def test_an_audit_that_was_written_is_read(audited: Audit, tmp_path: Path) -> No
     panel.close()
 
 
-def test_an_audit_can_be_cancelled_and_begun_again(demo_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_audit_can_be_cancelled_and_begun_again(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def slow(data, *, progress):
@@ -169,7 +180,7 @@ def test_an_audit_can_be_cancelled_and_begun_again(demo_data: Path, monkeypatch:
         return scan(data, progress=progress)
 
     monkeypatch.setattr(audit_panel, "scan", slow)
-    panel = AuditPanel(demo_data)
+    panel = AuditPanel(few)
     assert begun.wait(10)
     assert "Scanning" in panel._work.widget.markup
     panel._work.cancel()

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from data_tools import PoseStore
+from data_tools import plan
+from data_tools.dataset_audit import Audit
 from data_tools.mix import Mix
-from data_tools.selection import Selection
 from handprior_viz import BalancePanel, balance_panel
-from handprior_viz.balancing.writing import write_mix
+from handprior_viz.balancing.coverage import SeenPoses, mix_coverage
+from handprior_viz.balancing.table import percent
+from handprior_viz.balancing.tier_drag import TierDrag
+
+MIX = replace(Mix.default(), total=1_000)
 
 
 @pytest.fixture
 def panel(catalog, tmp_path: Path):
-    made = BalancePanel(catalog, total=1_000, out=tmp_path / "splits")
+    made = BalancePanel(catalog, MIX, out=tmp_path / "splits")
     assert made.settle()
     yield made
     made.close()
@@ -74,25 +78,6 @@ def test_a_mix_that_refuses_is_one_line_and_the_next_one_clears_it(panel: Balanc
     assert panel._said.markup == ""
 
 
-def test_the_button_writes_the_splits_and_says_so(panel: BalancePanel, tmp_path: Path) -> None:
-    panel._button.click()
-    assert panel._writing.settle(30)
-    assert "Wrote 1,000 frames" in panel._said.markup
-    assert len(Selection.read(tmp_path / "splits")) == 1_000
-    assert not panel._button.disabled
-
-
-def test_a_folder_that_holds_something_else_is_named(panel: BalancePanel, tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.tex").write_text("x")
-    panel._folder.value = str(tmp_path / "mine")
-    panel._button.click()
-    assert panel._writing.settle(30)
-    assert "thesis" not in panel._said.markup
-    assert "mine: exists and holds no" in panel._said.markup
-    assert not panel._button.disabled
-
-
 def test_shares_can_be_set_from_code(panel: BalancePanel) -> None:
     panel.set_share("low", 40)
     assert panel._rack.values == [42, 18, 40]
@@ -137,6 +122,18 @@ def test_a_dataset_can_be_left_out_and_taken_in_again(panel: BalancePanel) -> No
     assert given(panel, "GRAB") > 0
 
 
+def test_a_drop_is_heard_as_the_menu_is_and_the_dataset_stands_where_it_was_dropped(panel: BalancePanel) -> None:
+    """What the page sends for either, see test_tier_drag_page."""
+    panel._table._hear(None, {"event": "tier", "target": "GRAB", "value": "medium"}, [])
+    assert panel.settle()
+    assert panel.mix.tier_of("GRAB") == "medium"
+    assert 'data-key="GRAB" data-tier="medium"' in panel._table.markup
+    panel._table._hear(None, {"event": "tier", "target": "GRAB", "value": "left out"}, [])
+    assert panel.settle()
+    assert 'data-key="GRAB" data-tier="left out"' in panel._table.markup
+    assert sum(isinstance(widget, TierDrag) for widget in panel.children) == 1
+
+
 def test_a_most_is_kept(panel: BalancePanel) -> None:
     use(panel, "cap", "GRAB", "7")
     assert given(panel, "GRAB") == 7
@@ -165,26 +162,6 @@ def test_flagged_sequences_can_be_left_out(panel: BalancePanel) -> None:
     assert panel.mix.exclude_flags == ()
 
 
-def test_a_mix_is_saved_and_loaded(panel: BalancePanel, tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    panel._weighting.value = "equal"
-    use(panel, "tier", "GRAB", "low")
-    panel.set_share("low", 40)
-    panel._file.value = str(path)
-    panel._save.click()
-    saved = panel.mix
-    assert Mix.read(path) == saved
-    panel.load("75-25")
-    assert panel.mix == Mix.read("75-25")
-    assert panel._total.value == panel.mix.total
-    panel._file.value = str(path)
-    panel._load.click()
-    assert panel.settle()
-    assert panel.mix == saved
-    assert panel._rack.values == [42, 18, 40]
-    assert panel._weighting.value == "equal"
-
-
 def test_a_mix_at_a_temperature_is_shown_as_it_is(panel: BalancePanel, tmp_path: Path) -> None:
     mix = Mix(total=800, weighting=3, tiers=Mix.default().tiers)
     mix.write(tmp_path / "warm.yaml")
@@ -194,89 +171,11 @@ def test_a_mix_at_a_temperature_is_shown_as_it_is(panel: BalancePanel, tmp_path:
     assert panel._weighting.label == "at temperature 3"
 
 
-@pytest.mark.parametrize(
-    ("content", "words"), [("shares: {high: -1}", "at least 0"), ("totl: 5", "totl"), ("[", "bad.yaml")]
-)
-def test_a_mix_that_is_wrong_is_one_line_and_changes_nothing(
-    panel: BalancePanel, tmp_path: Path, content: str, words: str
-) -> None:
-    (tmp_path / "bad.yaml").write_text(content)
-    before = panel.mix
-    panel._file.value = str(tmp_path / "bad.yaml")
-    panel._load.click()
-    assert panel.settle()
-    assert words in panel._said.markup
-    assert "bad.yaml" in panel._said.markup
-    assert panel.mix == before
-
-
-def test_a_file_that_is_there_is_replaced_when_asked_for_twice(panel: BalancePanel, tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    path.write_text("not mine to lose")
-    panel._file.value = str(path)
-    panel._save.click()
-    assert path.read_text() == "not mine to lose"
-    assert "press again to replace it" in panel._said.markup
-    panel._save.click()
-    assert Mix.read(path) == panel.mix
-    assert panel._save.description == "Save mix"
-
-
-def test_splits_that_are_there_are_replaced_when_asked_for_twice(panel: BalancePanel, tmp_path: Path) -> None:
-    panel.write()
-    panel._seed.value = 7
-    panel._button.click()
-    assert not panel._writing.running
-    assert "holds splits written on" in panel._said.markup
-    assert Selection.read(tmp_path / "splits").about["seed"] == 42
-    panel._button.click()
-    assert panel._writing.settle(60)
-    assert Selection.read(tmp_path / "splits").about["seed"] == 7
-
-
-def test_asking_once_is_forgotten_when_the_mix_changes(panel: BalancePanel) -> None:
-    panel.write()
-    panel._button.click()
-    panel.set_share("high", 80)
-    assert panel._button.description == "Write splits"
-    panel._button.click()
-    assert not panel._writing.running
-
-
-def test_splits_and_store_are_written(panel: BalancePanel, tmp_path: Path) -> None:
-    panel._store.value = str(tmp_path / "store")
-    panel._both.click()
-    assert panel._writing.settle(120)
-    assert "the store is" in panel._said.markup
-    assert len(PoseStore(tmp_path / "store")) == 1_000
-    assert not panel._both.disabled
-
-
-def test_cancelling_writes_nothing(panel: BalancePanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-
-    def slow(*of: object) -> object:
-        begun.set()
-        go_on.wait(10)
-        return write_mix(*of)
-
-    monkeypatch.setattr(balance_panel, "write_mix", slow)
-    panel._button.click()
-    assert begun.wait(10)
-    assert panel._button.disabled
-    panel._writing.cancel()
-    go_on.set()
-    assert panel._writing.settle(60)
-    assert "Cancelled: nothing was written" in panel._said.markup
-    assert not (tmp_path / "splits").exists()
-    assert not panel._button.disabled
-
-
-def test_measuring_says_what_the_mix_covers(panel: BalancePanel, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def test_measuring_says_what_the_mix_covers(panel: BalancePanel, audited: Audit, monkeypatch) -> None:
+    monkeypatch.setattr(balance_panel, "run_audit", lambda catalog, *, progress: progress(1, 1, "GRAB.npz") or audited)
     assert 'data-event="measure"' in panel._covers.markup
     panel._on_event("measure", "", None)
-    assert panel._writing.settle(120)
+    assert panel._files.work.settle(120)
     assert panel.settle()
     assert "of all joint ranges" in panel._covers.markup
     assert "was" not in panel._covers.markup
@@ -287,12 +186,12 @@ def test_measuring_says_what_the_mix_covers(panel: BalancePanel, tmp_path: Path,
     assert "was" not in panel._covers.markup
 
 
-def test_an_error_while_writing_frees_the_buttons(panel: BalancePanel, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*of: object) -> object:
-        raise OSError(28, "splits: the disk is full")
-
-    monkeypatch.setattr(balance_panel, "write_mix", full)
-    panel._button.click()
-    assert panel._writing.settle(30)
-    assert "the disk is full" in panel._said.markup
-    assert not panel._button.disabled
+def test_a_mix_that_was_changed_before_measuring_is_compared_with_the_one_it_opened_with(panel, audited) -> None:
+    panel.set_share("low", 90)
+    assert panel.settle()
+    panel._seen = SeenPoses.of(audited)
+    panel._planning.submit(panel.mix)
+    assert panel.settle()
+    now, opened = (mix_coverage(plan(panel.catalog, mix), panel._seen) for mix in (panel.mix, MIX))
+    assert now.ranges != opened.ranges
+    assert f"was {percent(opened.ranges)}" in panel._covers.markup

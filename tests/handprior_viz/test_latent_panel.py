@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from data_tools import balance, pack, scan
-from data_tools.mixing.mix_settings import Mix
 from handprior_viz import LatentExplorer
 from handprior_viz.explorer.shortcuts import Shortcuts
 from handprior_viz.explorer.state import ExplorerState
 from handprior_viz.joint_angles import JOINT_ANGLES
 from handprior_viz.panel import _family
-from training import load_prior, train
-from training.priors.global_flow import GlobalFlow, GlobalFlowSettings
-from training.run_folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +212,42 @@ def test_the_ways_between_the_pins_are_shown_side_by_side_and_clicked(explorer: 
     explorer.blend("linear")
 
 
+def pinned(explorer: LatentExplorer) -> list[str]:
+    """Which pins offer to be taken off."""
+    return [name for name, made in explorer._view.walk.unpins.items() if made.layout.display != "none"]
+
+
+def test_a_pin_is_taken_off_and_that_is_undone(explorer: LatentExplorer) -> None:
+    assert pinned(explorer) == []
+    explorer.sample(seed=1)
+    explorer.pin("a")
+    at = explorer.state.now.pin_a
+    explorer.pin("b")
+    assert pinned(explorer) == ["a", "b"]
+    explorer._view.walk.unpins["a"].click()
+    assert explorer.state.now.pin_a is None
+    assert pinned(explorer) == ["b"]
+    assert explorer._view.walk.play.disabled
+    explorer._view.toolbar.undo.click()
+    assert explorer.state.now.pin_a == at
+    assert pinned(explorer) == ["a", "b"]
+    explorer.unpin("b")
+    assert explorer.state.now.pin_b is None
+
+
+def test_taking_a_pin_off_ends_the_walk_that_plays(explorer: LatentExplorer) -> None:
+    explorer.sample(seed=1)
+    explorer.pin("a")
+    explorer.pin("b")
+    ended = threading.Event()
+    explorer._view.walk.play.observe(lambda change: ended.set() if change["new"] == "Play" else None, "description")
+    explorer.play()
+    explorer.unpin("a")
+    assert ended.wait(30)
+    assert not explorer._view.player.playing
+    explorer._view.walk.play.unobserve_all("description")
+
+
 def test_playing_moves_the_hands_until_paused(explorer: LatentExplorer) -> None:
     explorer.sample(seed=1)
     explorer.pin("a")
@@ -284,68 +312,6 @@ def test_the_plausibility_says_where_the_pose_lies_among_held_out_ones(explorer:
     assert "held-out pose" in explorer._view.standing.gauge.marks["texts"]["verdict"]
 
 
-def test_a_prior_alone_will_do_and_says_what_is_missing(gaussian_run) -> None:
-    explorer = LatentExplorer(load_prior(gaussian_run))
-    assert "Give a store" in explorer.children[-2].markup
-    with pytest.raises(ValueError, match="needs a store"):
-        explorer.real_frame()
-    explorer.close()
-
-
-def test_a_run_is_waited_for_and_then_shows_what_was_asked_for(gaussian_run, store, tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path, "gaussian")
-    run.update_status(state="running", **run.claim())  # this process stands in for the training
-    explorer = LatentExplorer(run, store)
-    assert "waiting for the first checkpoint" in explorer._view.sentence.markup
-    with pytest.raises(ValueError, match="no checkpoint yet"):
-        _ = explorer.pose
-    explorer.sample(seed=1)
-    explorer.pin("a")
-    adopted = threading.Event()
-    explorer._view.sentence.observe(lambda _: adopted.set(), "markup")
-    shutil.copy(gaussian_run.prior_file, run.prior_file)
-    assert adopted.wait(60)
-    assert explorer.settle(60)
-    np.testing.assert_array_equal(explorer.latent, np.random.default_rng(1).standard_normal(90))
-    assert explorer.state.now.pin_a == explorer.state.shown
-    assert "still training" in explorer._view.sentence.markup
-    explorer.close()
-
-
-def test_a_run_that_ended_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path, "gaussian")
-    run.update_status(state="failed")
-    with pytest.raises(FileNotFoundError, match="no checkpoint"):
-        LatentExplorer(run)
-
-
-def test_samples_are_like_the_chosen_dataset_where_the_prior_has_learnt_datasets_apart(store, monkeypatch) -> None:
-    prior = GlobalFlow.for_store(store, GlobalFlowSettings(K=2, hidden=8, condition="dataset"))
-    prior.begin(store)
-    drawn_like, pose = [], torch.from_numpy(store.split("test")[5].copy())
-    monkeypatch.setattr(
-        type(prior), "sample", lambda _, n, *, generator, condition: drawn_like.append(condition) or pose[None]
-    )
-    explorer = LatentExplorer(prior, store)
-    picker = explorer._view.like.widget
-    assert picker.layout.display is None
-    names = [str(label) for label, _ in picker.options]
-    assert names == ["all poses", *sorted(store.split_rows("train")["dataset"].cast(str).unique())]
-    picker.value = names[3]
-    press(explorer, "Sample")
-    assert explorer.settle(60)
-    assert drawn_like == [names[3]]
-    np.testing.assert_array_equal(explorer.pose, pose)
-    picker.value = None
-    press(explorer, "Sample")
-    assert explorer.settle(60)
-    assert len(drawn_like) == 1  # all poses: the latent itself is drawn
-    monkeypatch.undo()
-    with pytest.raises(ValueError, match="no condition 'GRAP'"):
-        explorer.sample(like="GRAP")
-    explorer.close()
-
-
 def test_a_prior_without_conditions_offers_none(explorer: LatentExplorer) -> None:
     assert explorer._view.like.widget.layout.display == "none"
     with pytest.raises(ValueError, match="without conditions"):
@@ -373,40 +339,3 @@ def test_the_hands_are_coloured_by_how_far_they_are_from_another_pose(explorer: 
     colour.value = "skin"
     assert explorer.settle(60)
     assert explorer.view._colouring is None
-
-
-def test_a_whole_body_prior_moves_hands_and_shows_the_body_on_request(demo_data: Path, tmp_path: Path) -> None:
-    balance(scan(demo_data), replace(Mix.default(), total=400), tmp_path / "splits")
-    full = pack(tmp_path / "splits", demo_data, tmp_path / "store", pose="full")
-    explorer = LatentExplorer(train("gaussian", full, out=tmp_path / "runs"), full)
-    explorer.turn(JOINT_ANGLES[9], 44.0)
-    assert explorer.settle(60)
-    assert JOINT_ANGLES[9].measure(explorer.pose) == pytest.approx(44, abs=1e-3)
-    assert explorer.pose.shape == (165,)
-    assert explorer._view.look.body.layout.display is None
-    hands = len(explorer.view.positions)
-    explorer._view.look.body.value = True
-    assert explorer.settle(60)
-    assert len(explorer.view.positions) > hands
-    explorer.close()
-
-
-def press(explorer: LatentExplorer, label: str) -> None:
-    """Press the button of this name."""
-    found = [w for w in _family(explorer) if getattr(w, "description", None) == label]
-    assert len(found) == 1
-    found[0].click()
-
-
-@pytest.mark.usefixtures("no_widgets_left")
-def test_closing_frees_everything_even_while_playing(gaussian_run, store) -> None:
-    threads = set(threading.enumerate())
-    explorer = LatentExplorer(gaussian_run, store)
-    explorer.sample(seed=1)
-    explorer.pin("a")
-    explorer.pin("b")
-    explorer.play()
-    explorer.close()
-    for thread in set(threading.enumerate()) - threads:  # a cancelled timer takes a moment to wake up and go
-        thread.join(10)
-        assert not thread.is_alive(), thread

@@ -72,6 +72,22 @@ def message_of(**traits: Any) -> list[Any]:
     return list(_encoded(traits))
 
 
+def rest(page: Page, root: str) -> None:
+    """Wait until live hands draw no more, the sharper picture after a movement included.
+
+    Args:
+        page: Where they are.
+        root: Selector of the widget.
+    """
+    page.evaluate(
+        """async (root) => {
+          for (let k = 0; k < 3; k++) await new Promise(requestAnimationFrame); // what was just asked for has begun
+          while (document.querySelector(root).dataset.atRest !== "true") await new Promise(requestAnimationFrame);
+        }""",
+        root,
+    )
+
+
 def pixels(place: Locator) -> np.ndarray:
     """What a part of the page shows, (H, W, 3) whole numbers."""
     return np.asarray(Image.open(io.BytesIO(place.screenshot())).convert("RGB")).astype(int)

@@ -12,7 +12,7 @@ import pytest
 from handprior_viz.audit_report.dataset_rows import DatasetRow, dataset_rows
 from handprior_viz.audit_report.findings import findings
 from handprior_viz.auditing.table import COLUMNS, audit_table, flag_counts, sorted_rows
-from handprior_viz.auditing.view import TABS, AuditView, findings_markup, tabs_markup
+from handprior_viz.auditing.view import AuditView, findings_markup, picked_markup
 from tests.handprior_viz.made_up_audit import made_up_audit, with_row
 
 NAMES = ["CMU", "GRAB", "talkshow", "arctic"]  # 1,000 to 4,000 frames; low, high, medium, high
@@ -105,11 +105,12 @@ def test_picking_twice_leaves_it_again() -> None:
     assert view.picked == ("B",)
 
 
-def test_tabs_say_which_is_open_and_what_is_picked() -> None:
-    markup = tabs_markup(AuditView(tab="adds", picked=("GRAB",)))
-    assert markup.count('aria-selected="true"') == 1
-    assert markup.count('role="tab"') == len(TABS)
-    assert "GRAB" in markup
+def test_what_is_picked_is_said_and_can_be_left_again() -> None:
+    markup = picked_markup(AuditView(tab="adds", picked=("GRAB", "A & B")))
+    assert "GRAB, A &amp; B" in markup
+    assert 'data-event="all"' in markup
+    assert "all datasets" in picked_markup(AuditView())
+    assert 'data-event="all"' not in picked_markup(AuditView())
 
 
 def test_a_finding_about_a_dataset_leads_to_its_sequences(rows) -> None:

@@ -76,14 +76,14 @@ def test_distances_are_the_mean_over_the_joints_that_both_have() -> None:
 def test_the_closest_pairs_come_first(audit) -> None:
     per_joint = audit.distances.per_joint.copy()
     per_joint[0, 2] = per_joint[2, 0] = 0.05
-    markup = distances_picture(replace(audit.distances, per_joint=per_joint), dataset_rows(audit))
-    pairs = re.findall(r"<li><b>([\d.]+)</b> (\w+) and (\w+)</li>", markup)
+    picture = distances_picture(replace(audit.distances, per_joint=per_joint), dataset_rows(audit))
+    pairs = re.findall(r"<li><b>([\d.]+)</b> (\w+) and (\w+)</li>", picture.markup)
     assert pairs[0] == ("0.05", "GRAB", "CMU")
     assert len(pairs) == 3
 
 
 def test_one_dataset_alone_has_no_distance(audit) -> None:
-    assert "need two datasets" in distances_picture(audit.distances, dataset_rows(audit)[:1])
+    assert "need two datasets" in distances_picture(audit.distances, dataset_rows(audit)[:1]).markup
 
 
 def test_what_each_adds_is_shown_of_the_picked_ones(audit) -> None:

@@ -123,6 +123,16 @@ def test_the_list_says_how_many_there_are_and_offers_the_rest(sequences) -> None
     assert 'flag:jitter"' in markup
 
 
+def test_a_numbered_sequence_does_not_say_its_dataset_again() -> None:
+    audit = made_up_audit(["GRAB"])
+    rows = find_sequences(table(sequence("GRAB#000001"), sequence("s1/mug")), "GRAB", "frames")
+    found = found_sequences(rows, audit.examples)
+    markup = sequence_list(dataset_rows(audit)[0], "frames", found, 2, Counter(), None)
+    assert ">#000001</span>" in markup
+    assert 'title="GRAB#000001, frames ' in markup
+    assert ">s1/mug</span>" in markup
+
+
 def test_an_audit_without_the_scans_columns_still_lists() -> None:
     audit = made_up_audit(["GRAB"])
     rows = find_sequences(audit.sequences, "GRAB", "jitter")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_tools import scan
+from data_tools.catalog import Catalog
 from handprior_viz.auditing.flagged_sequences import FoundSequence, find_sequences, found_sequences
 from handprior_viz.auditing.sequence_player import SequencePlayer, fault_bar
 from tests.handprior_viz.made_up_audit import made_up_audit
 
 
 @pytest.fixture(scope="module")
-def grab(demo_data: Path) -> FoundSequence:
+def grab(catalog: Catalog) -> FoundSequence:
     """The longest sequence of a dataset of healthy hands."""
-    rows = find_sequences(scan(demo_data, cache=False).sequences, "GRAB", "frames")
+    rows = find_sequences(catalog.sequences, "GRAB", "frames")
     return found_sequences(rows, made_up_audit([]).examples)[0]
 
 
@@ -57,14 +57,16 @@ def test_scrubbing_shows_that_frame(player: SequencePlayer, grab: FoundSequence)
 def test_it_plays_to_the_end_and_stops_there(player: SequencePlayer, grab: FoundSequence) -> None:
     player.open(replace(grab, place=replace(grab.place, stop=grab.place.start + 20)))
     player.settle()
+    ended = threading.Event()
+    player._button.observe(lambda change: ended.set() if change["new"] == "Play" else None, "description")
     player.play()
-    assert player.is_playing
-    deadline = time.monotonic() + 30
-    while player.is_playing and time.monotonic() < deadline:
-        time.sleep(0.02)
+    assert player._button.description == "Pause"
+    assert ended.wait(30)
     assert not player.is_playing
     assert player.position == len(player.clip) - 1
-    assert player._button.description == "Play"
+    assert player.settle()
+    np.testing.assert_array_equal(player._view._pose, player.clip.poses[-1])
+    assert player._rack.values == [player.position]
 
 
 def test_pausing_stays_and_playing_goes_on_from_there(player: SequencePlayer, grab: FoundSequence) -> None:
@@ -75,10 +77,35 @@ def test_pausing_stays_and_playing_goes_on_from_there(player: SequencePlayer, gr
     assert player._button.description == "Pause"
     player.toggle()
     assert not player.is_playing
-    at = player.position
-    assert at >= 5
-    time.sleep(0.2)
-    assert player.position == at
+    assert player._button.description == "Play"
+    assert player.position >= 5
+    assert not [thread for thread in threading.enumerate() if thread.name == "player-play"]
+    assert player.settle()
+    np.testing.assert_array_equal(player._view._pose, player.clip.poses[player.position])
+    assert player._rack.values == [player.position]
+
+
+def test_playing_goes_on_at_the_frame_that_was_scrubbed_to(player: SequencePlayer, grab: FoundSequence) -> None:
+    player.open(grab)
+    player.settle()
+    shown = threading.Event()
+    player._rack.observe(lambda change: shown.set() if change["new"][0] > 60 else None, "values")
+    player.play()
+    player.seek(60)  # two seconds on
+    assert shown.wait(30)
+    player.pause()
+    assert player.position > 60
+
+
+def test_every_frame_begins_at_its_own_second(player: SequencePlayer, grab: FoundSequence) -> None:
+    """Frame k at k / fps seconds, though that quotient times fps may come out below k."""
+    player.open(grab)
+    player.settle()
+    for frame in range(len(player.clip)):
+        player.clip = replace(player.clip, fps=29.97)
+        player._clock.seek(frame / 29.97)
+        player._show_next()
+        assert player.position == frame
 
 
 def test_a_frame_that_is_not_a_number_leaves_the_hands_and_says_so(player: SequencePlayer, grab) -> None:

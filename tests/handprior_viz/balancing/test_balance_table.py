@@ -1,4 +1,4 @@
-"""Shares that always add to 100, and a table that says what the plan says."""
+"""A table that says what the plan says, and words for what to know of it."""
 
 from __future__ import annotations
 
@@ -6,63 +6,18 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from data_tools import plan
 from data_tools.mix import Mix
+from handprior_viz.balancing.sentences import sentence, warnings
 from handprior_viz.balancing.table import (
     balance_rows,
     balance_table,
     flag_buttons,
     live_share,
     percent,
-    rebalance,
-    sentence,
     short_count,
-    warnings,
 )
-
-
-@st.composite
-def whole_shares(draw) -> tuple[int, ...]:
-    cuts = sorted(draw(st.lists(st.integers(0, 100), min_size=1, max_size=4)))
-    return tuple(b - a for a, b in zip([0, *cuts], [*cuts, 100], strict=True))
-
-
-@given(whole_shares(), st.data(), st.floats(-50, 150))
-def test_shares_always_add_to_exactly_100(shares: tuple[int, ...], data: st.DataObject, value: float) -> None:
-    moved = data.draw(st.integers(0, len(shares) - 1))
-    found = rebalance(shares, moved, value)
-    assert sum(found) == 100
-    assert all(isinstance(share, int) and share >= 0 for share in found)
-    assert found[moved] == min(max(round(value), 0), 100)
-
-
-@given(whole_shares(), st.data(), st.integers(0, 100))
-def test_the_others_keep_their_proportion(shares: tuple[int, ...], data: st.DataObject, value: int) -> None:
-    moved = data.draw(st.integers(0, len(shares) - 1))
-    rest = 100 - shares[moved]
-    if rest == 0:
-        return
-    found = rebalance(shares, moved, value)
-    for k, share in enumerate(shares):
-        if k != moved:
-            assert abs(found[k] - share * (100 - value) / rest) < 1
-
-
-def test_from_nothing_the_others_share_equally() -> None:
-    assert rebalance((100, 0, 0), 0, 40) == (40, 30, 30)
-
-
-def test_staying_changes_nothing() -> None:
-    assert rebalance((60, 25, 15), 1, 25) == (60, 25, 15)
-
-
-@pytest.mark.parametrize(("shares", "moved", "message"), [((60, 40), 2, "0 to 1"), ((100,), 0, "nothing to rescale")])
-def test_impossible_moves_are_refused(shares: tuple[int, ...], moved: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        rebalance(shares, moved, 50)
 
 
 def test_rows_stand_by_tier_then_by_size(catalog) -> None:
@@ -120,6 +75,25 @@ def test_menus_show_where_each_dataset_stands(catalog) -> None:
     chosen = dict(re.findall(r'aria-label="Tier of ([^"]+)"[^>]*>.*?<option selected>([^<]+)<', markup))
     assert (chosen["GRAB"], chosen["arctic"], chosen["CMU"]) == ("left out", "high", "low")
     assert 'data-target="arctic" value="20,000"' in markup
+
+
+def test_every_dataset_can_be_dragged_to_every_tier_that_its_menu_has(catalog) -> None:
+    planned = plan(catalog, replace(Mix.default(), total=1_000, caps={"GRAB": 0}))
+    markup = balance_table(planned, balance_rows(planned, live_share(catalog)))
+    assert markup.count('draggable="true"') == len(catalog.datasets())
+    strip = markup.split('class="hp-balance-targets"')[1]
+    menu = re.search(r'aria-label="Tier of GRAB"[^>]*>(.*?)</select>', markup)
+    assert menu is not None
+    assert re.findall(r'data-tier="([^"]+)"', strip) == re.findall(r"<option[^>]*>([^<]+)<", menu[1])
+    lines = dict(re.findall(r'data-key="([^"]+)" data-tier="([^"]+)" style', markup))
+    assert (lines["GRAB"], lines["arctic"], lines["CMU"]) == ("left out", "high", "low")
+
+
+def test_what_is_left_out_stands_last_under_words_of_its_own(catalog) -> None:
+    planned = plan(catalog, replace(Mix.default(), total=1_000, caps={"GRAB": 0, "CMU": 0}))
+    rows = balance_rows(planned, live_share(catalog))
+    assert [row.dataset for row in rows[-2:]] == ["CMU", "GRAB"]  # the larger first
+    assert "2 datasets" in balance_table(planned, rows).split('data-key="tier left out"')[1]
 
 
 def test_flags_that_are_left_out_are_marked() -> None:

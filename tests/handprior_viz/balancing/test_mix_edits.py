@@ -1,11 +1,21 @@
-"""A dataset's tier, its cap and flags: one small change at a time."""
+"""Shares that always add to 100, a dataset's tier, its cap and flags: one small change at a time."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data_tools.mix import Mix
-from handprior_viz.balancing.edits import LEFT_OUT, tier_of, whole_frames, with_cap, with_flag_toggled, with_tier
+from handprior_viz.balancing.edits import (
+    LEFT_OUT,
+    rebalance,
+    tier_of,
+    whole_frames,
+    with_cap,
+    with_flag_toggled,
+    with_tier,
+)
 
 MIX = Mix(tiers={"high": ("GRAB", "Sign*"), "low": ("CMU",)}, targets={"CMU": 500})
 
@@ -61,3 +71,44 @@ def test_frames_as_people_type_them(text: str, frames: int | None) -> None:
 def test_what_is_no_number_of_frames_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a number of frames"):
         whole_frames(text)
+
+
+@st.composite
+def whole_shares(draw) -> tuple[int, ...]:
+    cuts = sorted(draw(st.lists(st.integers(0, 100), min_size=1, max_size=4)))
+    return tuple(b - a for a, b in zip([0, *cuts], [*cuts, 100], strict=True))
+
+
+@given(whole_shares(), st.data(), st.floats(-50, 150))
+def test_shares_always_add_to_exactly_100(shares: tuple[int, ...], data: st.DataObject, value: float) -> None:
+    moved = data.draw(st.integers(0, len(shares) - 1))
+    found = rebalance(shares, moved, value)
+    assert sum(found) == 100
+    assert all(isinstance(share, int) and share >= 0 for share in found)
+    assert found[moved] == min(max(round(value), 0), 100)
+
+
+@given(whole_shares(), st.data(), st.integers(0, 100))
+def test_the_others_keep_their_proportion(shares: tuple[int, ...], data: st.DataObject, value: int) -> None:
+    moved = data.draw(st.integers(0, len(shares) - 1))
+    rest = 100 - shares[moved]
+    if rest == 0:
+        return
+    found = rebalance(shares, moved, value)
+    for k, share in enumerate(shares):
+        if k != moved:
+            assert abs(found[k] - share * (100 - value) / rest) < 1
+
+
+def test_from_nothing_the_others_share_equally() -> None:
+    assert rebalance((100, 0, 0), 0, 40) == (40, 30, 30)
+
+
+def test_staying_changes_nothing() -> None:
+    assert rebalance((60, 25, 15), 1, 25) == (60, 25, 15)
+
+
+@pytest.mark.parametrize(("shares", "moved", "message"), [((60, 40), 2, "0 to 1"), ((100,), 0, "nothing to rescale")])
+def test_impossible_moves_are_refused(shares: tuple[int, ...], moved: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rebalance(shares, moved, 50)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from handprior_viz.explorer import held_out
 from handprior_viz.explorer.backdrop import Backdrop
 from handprior_viz.explorer.held_out import HeldOut
 from tests.handprior_viz.explorer.made_up_store import Piece, wandering, write_store
@@ -69,6 +70,25 @@ def test_energies_are_those_of_the_held_out_split(store, gaussian_run) -> None:
     for one in held_out.strips:
         own = expected.numpy()[(names == one.dataset).to_numpy()]
         np.testing.assert_allclose(one.spread[1], np.median(own), rtol=1e-3)
+
+
+def test_many_datasets_share_the_poses_and_each_has_enough(store, gaussian_run, monkeypatch) -> None:
+    monkeypatch.setattr(held_out, "POSES_IN_ALL", 3 * len(store.datasets))
+    monkeypatch.setattr(held_out, "FEWEST", 2)
+    scored = HeldOut.of(load_prior(gaussian_run), store)
+    counts = store.split_rows("test").group_by("dataset").len()
+    assert len(scored.energies) == counts["len"].clip(upper_bound=3).sum()
+    monkeypatch.setattr(held_out, "FEWEST", 5)
+    scored = HeldOut.of(load_prior(gaussian_run), store)
+    assert len(scored.energies) == counts["len"].clip(upper_bound=5).sum()
+
+
+def test_poses_are_scored_as_they_are_on_request(store, vae_run) -> None:
+    prior = load_prior(vae_run)
+    scored = HeldOut.of(prior, store, per_dataset=2, exact=True)
+    with torch.no_grad():
+        expected = prior.energy(torch.from_numpy(scored.sample.poses))
+    np.testing.assert_allclose(scored.energies, expected.numpy(), rtol=1e-3)
 
 
 def test_scoring_stops_when_told(store, gaussian_run) -> None:

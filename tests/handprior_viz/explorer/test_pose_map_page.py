@@ -136,8 +136,9 @@ def wound_around(path: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.abs(((turned + np.pi) % (2 * np.pi) - np.pi).sum(axis=1)) > np.pi
 
 
-def colour_at(picture: np.ndarray, mounted: Mounted, place: np.ndarray) -> np.ndarray:
-    x, y = np.round(place - [mounted.box["x"], mounted.box["y"]]).astype(int)
+def colour_at(picture: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Colours of a picture around a place in it."""
+    x, y = np.round(place).astype(int)
     return picture[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3)
 
 
@@ -146,13 +147,14 @@ def rgb(colour: str) -> np.ndarray:
 
 
 def test_each_point_is_drawn_in_the_colour_of_its_dataset(mounted: Mounted) -> None:
-    picture, places = pixels(mounted.plot), mounted.places()
+    box = mounted.box
+    picture, places = pixels(mounted.plot), mounted.places() - [box["x"], box["y"]]
     apart = np.sort(np.linalg.norm(places[:, None] - places[None], axis=-1), axis=1)[:, 1] > 9
-    alone = [k for k in np.flatnonzero(apart) if places[k, 0] - mounted.box["x"] > 40 and k > 1]
+    alone = [k for k in np.flatnonzero(apart) if places[k, 0] > 40 and k > 1]
     assert len(alone) > 60
     for k in alone:
         white = 255 - 0.75 * (255 - rgb(COLOURS[mounted.dataset_of[k]]))
-        assert np.abs(colour_at(picture, mounted, places[k]) - white).max(axis=1).min() < 12
+        assert np.abs(colour_at(picture, places[k]) - white).max(axis=1).min() < 12
 
 
 def test_a_click_hits_the_nearest_point_and_an_empty_place_none(mounted: Mounted) -> None:
@@ -222,7 +224,9 @@ def test_the_mark_moves_leaves_a_trail_and_draws_no_point_again(mounted: Mounted
     trail = mounted.page.locator(".hp-map-trail")
     assert (trail.get_attribute("d") or "").count("L") == 2
     assert mounted.page.locator(".hp-map").get_attribute("data-frame-count") == frames
+    mounted.page.evaluate("() => { const now = performance.now(); performance.now = () => now + 4001; }")
     mounted.page.wait_for_function("() => !document.querySelector('.hp-map-trail').getAttribute('d')")
+    mounted.page.evaluate("() => { delete performance.now; }")
     mounted.tell("mark", [10_000.0, 0.0])
     box = mark.bounding_box()
     assert box is not None
@@ -264,6 +268,26 @@ def test_chosen_hands_carry_their_numbers(mounted: Mounted) -> None:
     assert circle is not None
     centre = [circle["x"] + circle["width"] / 2, circle["y"] + circle["height"] / 2]
     np.testing.assert_allclose(centre, mounted.places()[7], atol=1)
+
+
+def test_numbers_of_hands_that_lie_together_do_not_cover_each_other(mounted: Mounted) -> None:
+    """Twelve hands within a few pixels, and some at the corners, the shown pose in their middle."""
+    places = mounted.places()
+    crowd = np.argsort(np.linalg.norm(places - places[9], axis=1))[:10]
+    mounted.tell("mark", mounted.points[9].tolist())
+    mounted.tell("numbered", [0, 1, *crowd.tolist(), *crowd[:3].tolist()])
+    labels = mounted.page.locator(".hp-map-numbers text")
+    assert labels.all_text_contents() == [str(k + 1) for k in range(15)]
+    boxes = np.array([[b["x"], b["y"], b["x"] + b["width"], b["y"] + b["height"]]
+                      for b in (label.bounding_box() for label in labels.all()) if b])  # fmt: skip
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    for k, one in enumerate(middles):
+        away = np.abs(np.delete(middles, k, axis=0) - one)
+        assert ((away[:, 0] > 14) | (away[:, 1] > 11)).all(), k
+    numbered = places[[0, 1, *crowd, *crowd[:3]]]
+    assert np.linalg.norm(middles - numbered, axis=1).max() < 65
+    assert (boxes[:, :2] >= [mounted.box["x"], mounted.box["y"]]).all()
+    assert (boxes[:, 2] <= mounted.box["x"] + mounted.box["width"]).all()
 
 
 @pytest.mark.parametrize("width", [420, 660, 860])

@@ -63,7 +63,7 @@ def test_energies_by_dataset_say_where_the_pose_is_least_unusual(standing, store
     told = standing.figure.marks["texts"]["mark"]
     pose = torch.from_numpy(np.array(store.split("test")[0]))
     energy = float(standing._known.prior.energy(pose))
-    shares = standing._known.held_out.more_usual_than(energy)
+    shares = standing._known.held_out[False].more_usual_than(energy)
     assert shares[re.search(r"least unusual for (\S+) ", told).group(1)] == max(shares.values())
     assert f"({energy:.1f} nats)".replace("-", "\N{MINUS SIGN}") in told
     assert "held-out" in told
@@ -73,12 +73,13 @@ def test_energies_by_dataset_say_where_the_pose_is_least_unusual(standing, store
 def test_another_prior_scores_the_energies_anew(standing, store, vae_run) -> None:
     standing.choose("energy")
     assert standing.settle(60)
-    before, prior = standing._known.held_out, load_prior(vae_run)
+    before, prior, drawn = standing._known.held_out[False], load_prior(vae_run), standing.figure.markup
     standing.use(prior)
     assert standing.settle(60)
     assert standing._known.prior is prior
-    assert standing._known.held_out is not before
-    assert standing._known.held_out.span != before.span
+    assert standing._known.held_out[False] is not before
+    assert standing._known.held_out[False].span != before.span
+    assert standing.figure.markup != drawn
 
 
 def test_the_map_marks_every_pose(standing, store) -> None:
@@ -229,6 +230,43 @@ def test_a_pose_set_as_it_is_stands_among_poses_as_they_are(standing, store, vae
         assert standing.settle(30)
     assert 40 <= exact <= 60
     assert 10 <= usual_share(standing) <= 90
+
+
+def test_beside_the_gauge_stands_for_which_dataset_it_is_least_unusual(standing, store) -> None:
+    """Whichever plot is shown, and counted here over all held-out poses."""
+    prior, rows = standing._known.prior, store.split_rows("test")
+    poses = torch.from_numpy(np.array(store.split("test")))
+    with torch.no_grad():
+        energies = prior.energy(poses).numpy()
+    names = rows["dataset"].cast(str).to_numpy()
+    middling = int(energies.argsort()[len(energies) // 2])
+    standing.show(poses[middling].numpy())
+    assert standing.settle(30)
+    told = re.search(
+        r"; least unusual for (\S+) \(more usual than (nearly all|\d+ %) of its poses\)$",
+        standing.gauge.marks["texts"]["verdict"],
+    )
+    shares = {name: float((energies[names == name] > energies[middling]).mean()) for name in set(names)}
+    best = max(shares.values())
+    assert told is not None
+    assert told[2] == ("nearly all" if best >= 0.995 else f"{100 * best:.0f} %")
+    assert shares[told[1]] == best
+
+
+def test_the_plot_of_energies_says_what_the_gauge_says(standing, store, vae_run) -> None:
+    """Among the same held-out poses: as they are for a pose that is shown so, else as the prior sees them."""
+    prior = load_prior(vae_run)
+    standing.use(prior)
+    standing.choose("energy")
+    pose, drawn = np.array(store.split("test")[5]), []
+    for exact, words in ((True, "poses as they are"), (False, "poses as the prior sees them")):
+        standing.show(pose, exact=exact)
+        assert standing.settle(60)
+        assert words in standing.figure.markup
+        said = standing.gauge.marks["texts"]["verdict"]
+        assert standing.figure.marks["texts"]["mark"] == f"this pose: {said}"
+        drawn.append(standing.figure.markup)
+    assert drawn[0] != drawn[1]
 
 
 def usual_share(standing: Standing) -> int:
