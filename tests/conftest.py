@@ -47,8 +47,8 @@ SHAPES_CHECKED = """
 """
 install_import_hook(SHAPES_CHECKED.split(), "beartype.beartype")
 
-# Two workers on two cores: with two threads each they would wait for each other.
-os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+# Workers share the cores: with more threads than cores they would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def key_of(runs: Sequence[RunFolder], store_hash: str, settings: ScoredFrames) -
     Raises:
         OSError: A run's files cannot be read.
     """
-    parts = [store_hash, asdict(settings), hardware(), _hand(), _code()]
+    parts = [store_hash, asdict(settings), _machine(), _hand(), _code()]
     for run in runs:
         files = [run.prior_file, run.config_file, run.path / "card.json"]
         parts += [run.name, *(_digest(file.read_bytes()) if file.exists() else "" for file in files)]
@@ -126,6 +126,11 @@ def _restored(value: Any) -> Any:
     if not (isinstance(value, dict) and value.keys() == {"dtype", "shape", "base64"}):
         return value
     return np.frombuffer(base64.b64decode(value["base64"]), np.dtype(value["dtype"])).reshape(value["shape"])
+
+
+def _machine() -> dict[str, Any]:
+    """What decides how fast a prior is; not the number of threads, which one that draws hands sets for a moment."""
+    return {name: value for name, value in hardware().items() if name != "threads"}
 
 
 def _hand() -> str:
