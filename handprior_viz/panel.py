@@ -95,7 +95,7 @@ class Panel(W.VBox):
             if widget is not self:
                 widget.close()
         super().close()
-        threading.Thread(target=_give_back_memory, name="give-back-memory", daemon=True).start()
+        _give_back_memory()
 
 
 def row(*parts: W.Widget, classes: Iterable[str] = ()) -> W.HBox:

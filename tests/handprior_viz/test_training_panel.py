@@ -261,9 +261,7 @@ def test_an_explorer_opens_below_and_closes_with_the_panel(store, gaussian_run: 
     finally:
         panel.close()
     assert panel.explorer is None
-    assert {
-        thread for thread in threading.enumerate() if thread.name != "give-back-memory"
-    } <= threads  # it is soon over
+    assert set(threading.enumerate()) <= threads
 
 
 @pytest.mark.usefixtures("no_widgets_left")
@@ -272,6 +270,4 @@ def test_closing_ends_the_looking(store, tmp_path: Path) -> None:
     panel = TrainingPanel(store, tmp_path)
     panel.close()
     panel.look()  # a last look that was under way does no harm
-    assert {
-        thread for thread in threading.enumerate() if thread.name != "give-back-memory"
-    } <= threads  # it is soon over
+    assert set(threading.enumerate()) <= threads
