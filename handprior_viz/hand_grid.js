@@ -2,6 +2,8 @@
 //
 // Sent once: topology, look and stage. Sent per change: the cards' words, and one buffer of 16-bit numbers for all poses.
 
+const BELOW = 12; // pixels of a card that are kept free below the wrists, for L and R
+
 function cardOf(words, index, action) {
   const card = document.createElement("div");
   card.className = "hp-grid-card";
@@ -72,7 +74,7 @@ function render({ model, el }) {
     picture.clear();
     const sides = standing(view, stage, true);
     const boxes = [...room.querySelectorAll(".hp-grid-hands")];
-    const [w, h] = [Math.max(boxes[0]?.clientWidth ?? 0, 1), Math.max(boxes[0]?.clientHeight ?? 0, 1)];
+    const [w, h] = [Math.max(boxes[0]?.clientWidth ?? 0, 1), Math.max((boxes[0]?.clientHeight ?? 0) - BELOW, 1)];
     const camera = cameraOf(stage, view, w, h);
     boxes.forEach((box, k) => {
       const card = box.parentElement;
@@ -81,7 +83,7 @@ function render({ model, el }) {
       picture.drawHand(picture.layer(k), sides);
     });
     sidePlaces(stage, sides, camera, w, h).forEach(([x, y], k) => {
-      root.style.setProperty(`--${"lr"[k]}`, `translate(${x}px, ${Math.min(y + 3, h - 11)}px) translateX(-50%)`); // never cut
+      root.style.setProperty(`--${"lr"[k]}`, `translate(${x}px, ${Math.min(y + 3, h + BELOW - 11)}px) translateX(-50%)`);
     });
     root.dataset.frameCount = ++frames;
     root.dataset.atRest = picture.sharp;

@@ -52,6 +52,10 @@ def grid(page: Page) -> Iterator[HandGrid]:
     grid.close()
 
 
+BELOW = 12
+"""Pixels below the hands that are left to L and R."""
+
+
 def send(page: Page, grid: HandGrid, *names: str) -> None:
     grid.show(poses(*names), names)
     assert grid.settle(20)
@@ -68,7 +72,8 @@ def test_every_card_shows_the_still_of_its_pose_in_one_canvas(page: Page, grid: 
     raster = Renderer(grid._renderer.model, platform=None)
     assert page.locator("canvas").count() == 1
     for index, name in enumerate(NAMES):
-        shown = hands(page, index)
+        shown, free = np.split(hands(page, index), [-BELOW])
+        assert np.ptp(free[:10, 20:-20], axis=1).max() == 0, "only background, where L and R stand"
         size = (shown.shape[1], shown.shape[0])
         still = render_hands(poses(name)[0], size=size, labels=False, caption="", renderer=raster)
         difference = np.abs(shown - still)
