@@ -99,7 +99,7 @@ def gauge(energies: Float[np.ndarray, "poses"], span: tuple[float, float], bins:
         for k, c in enumerate(counts)
         if c
     )
-    title = "Energies (minus log-likelihood, nats per frame) of held-out poses as the prior sees them; left is usual"
+    title = "Energies (minus log-likelihood, nats per frame) of held-out poses, scored as the shown one; left is usual"
     return (
         f'<div class="hp-gauge" title="{title}"><span class="hp-muted">plausibility</span>'
         f'<div class="hp-ridge"><svg viewBox="0 0 100 30" preserveAspectRatio="none">{bars}</svg></div>'

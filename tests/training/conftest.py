@@ -39,6 +39,11 @@ def two_columns() -> PoseStatistics:
 
 
 @pytest.fixture(scope="session")
+def store(demo_store: Path) -> PoseStore:
+    return PoseStore(demo_store)
+
+
+@pytest.fixture(scope="session")
 def model() -> HandModel:
     return HandModel()
 

@@ -8,12 +8,20 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from data_tools.hand_model import HAND_POINTS
+from data_tools.store import PoseStore
 from training.prior import PoseStatistics, Prior
-from training.priors.gaussian import Gaussian
+from training.priors.gaussian import Gaussian, GaussianSettings
 from training.seen_joints import FINGERTIPS
 
 TIPS = [HAND_POINTS.index(name) for name in FINGERTIPS]
 LAYOUTS = {45: "hand", 90: "hands", 165: "full"}
+
+
+def fitted(store: PoseStore, **settings: object) -> Gaussian:
+    """The Gaussian of a store."""
+    prior = Gaussian(PoseStatistics.of(store), GaussianSettings(**settings))
+    prior.fit(store)
+    return prior.eval()
 
 
 def correlated(dim: int, seed: int = 0) -> tuple[Gaussian, np.ndarray, np.ndarray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,19 +10,9 @@ import torch
 from scipy.stats import multivariate_normal
 
 from data_tools.store import PoseStore
+from tests.training.known_priors import fitted
 from training.prior import PoseStatistics
 from training.priors.gaussian import Gaussian, GaussianSettings, moments
-
-
-def fitted(store: PoseStore, **settings: object) -> Gaussian:
-    prior = Gaussian(PoseStatistics.of(store), GaussianSettings(**settings))
-    prior.fit(store)
-    return prior.eval()
-
-
-@pytest.fixture(scope="module")
-def store(demo_store: Path) -> PoseStore:
-    return PoseStore(demo_store)
 
 
 def test_moments_are_those_of_numpy_in_any_chunks() -> None:

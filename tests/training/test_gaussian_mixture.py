@@ -12,21 +12,11 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from data_tools.store import PoseStore
+from tests.training.known_priors import fitted
 from training.checkpoints import load_prior, save_prior
 from training.fit_rounds import FitRound
 from training.prior import PoseStatistics
 from training.priors.gaussian import Gaussian, GaussianSettings
-
-
-def fitted(store: PoseStore, **settings: object) -> Gaussian:
-    prior = Gaussian(PoseStatistics.of(store), GaussianSettings(**settings))
-    prior.fit(store)
-    return prior.eval()
-
-
-@pytest.fixture(scope="module")
-def store(demo_store: Path) -> PoseStore:
-    return PoseStore(demo_store)
 
 
 class Poses:
