@@ -13,8 +13,9 @@ from typing import IO, Any, ClassVar
 
 import numpy as np
 
-MOST_STEPS = 1 << 23
-"""Instructions of one file: each makes one object at most, of 216 bytes at most. An array takes some twenty."""
+MOST_STEPS, _BYTES_A_STEP = 1 << 23, 16
+"""Instructions of one file: each makes one object at most, of 216 bytes at most. An array takes some twenty, a tensor
+thirty; a large file may have one more for every 16 bytes, up to twice as many in all."""
 
 _MOST_BYTES, _FREE_BYTES, _TIMES = 1 << 32, 1 << 28, 4
 """What a file may be made into: 4 times its size, for arrays kept as text or shared; and 256 MiB; 4 GiB in all."""
@@ -36,7 +37,7 @@ class Allowance:
     """
 
     def __init__(self, size: int) -> None:
-        self.steps = MOST_STEPS
+        self.most_steps = self.steps = MOST_STEPS + min(size // _BYTES_A_STEP, MOST_STEPS)
         self.most_bytes = min(_FREE_BYTES + _TIMES * size, _MOST_BYTES)
         self.bytes = self.most_bytes
 
@@ -71,7 +72,7 @@ def _checked(step: Callable[[Any], None], check: Callable[[Any], None] | None) -
         allowance = unpickler.allowance
         allowance.steps -= 1
         if allowance.steps < 0:
-            raise RefusedPickle(f"refused: it holds more than {MOST_STEPS:,} objects; save arrays, not lists")
+            raise RefusedPickle(f"refused: it holds more than {allowance.most_steps:,} objects; save arrays, not lists")
         if check is not None:
             check(unpickler)
         step(unpickler)

@@ -15,7 +15,6 @@ _COLUMNS = {
     "left_hand_pose": slice(66, 111),
     "right_hand_pose": slice(111, 156),
 }
-FPS_KEYS = ("mocap_framerate", "mocap_frame_rate")
 
 
 class AmassSmplh(NpzReader):
@@ -39,5 +38,5 @@ class AmassSmplh(NpzReader):
             parts=tuple(Part(poses, source, COLUMNS[part]) for part, source in _COLUMNS.items()),
             hand_mean="incl",
             has_body=True,
-            fps=frame_rate(path, members, FPS_KEYS),
+            fps=frame_rate(path, members),
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_tools.pose_layout import COLUMNS, HANDS_COLUMNS, POSE_DIM
-from data_tools.readers.amass_smplh import FPS_KEYS
 from data_tools.readers.npz_members import Member
 from data_tools.readers.npz_reader import Layout, NpzReader, Part, columns, frame_rate, needed
 from data_tools.readers.reader import FormatFacts
@@ -41,7 +40,7 @@ class AmassSmplx(NpzReader):
         return "pose_hand" in members or (is_whole_smplx(members) and "surface_model_type" in members)
 
     def layout(self, path: Path, members: dict[str, Member]) -> Layout:
-        fps = frame_rate(path, members, FPS_KEYS)
+        fps = frame_rate(path, members)
         if "poses" in members and "pose_hand" not in members:
             return whole_smplx(path, members, "incl", fps)
         needed(path, members, "pose_hand")

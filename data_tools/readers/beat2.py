@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from data_tools.readers.amass_smplh import FPS_KEYS
 from data_tools.readers.amass_smplx import is_whole_smplx, whole_smplx
 from data_tools.readers.npz_members import Member
 from data_tools.readers.npz_reader import Layout, NpzReader, frame_rate
@@ -27,8 +26,11 @@ def is_beat2(members: dict[str, Member]) -> bool:
 
 
 class Beat2(NpzReader):
-    """BEAT2, and what EMAGE makes: columns as ours, hands relative to the mean hand.
+    """BEAT2, and what EMAGE makes: columns as ours, hands relative to the mean hand, as its own renderer shows them.
 
+    The signs contradict each other: ``emage_utils/fast_render.py`` adds the mean hand (smplx's default), but the makers
+    say that the poses were fitted with MoSh++ (issue 133), which leaves it inside, and with the mean added to a
+    recording no finger in it is ever straight. ``handprior.yaml`` overrides; the audit's pictures show which is right.
     Without ``expressions`` only ``model`` or the number of betas tells these files from others, and the convention is
     "unknown"; without any of the three they are read as :class:`~data_tools.readers.bedlam.Bedlam` says.
 
@@ -51,4 +53,4 @@ class Beat2(NpzReader):
     def layout(self, path: Path, members: dict[str, Member]) -> Layout:
         # 300 betas or a model's name are not proof enough to add a mean hand: the user is asked.
         hand_mean: HandMean = "rel" if "expressions" in members else "unknown"
-        return whole_smplx(path, members, hand_mean, frame_rate(path, members, FPS_KEYS))
+        return whole_smplx(path, members, hand_mean, frame_rate(path, members))

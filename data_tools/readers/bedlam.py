@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data_tools.readers.amass_smplh import FPS_KEYS
 from data_tools.readers.amass_smplx import is_whole_smplx, whole_smplx
 from data_tools.readers.beat2 import is_beat2
 from data_tools.readers.npz_members import Member
@@ -32,4 +31,4 @@ class Bedlam(NpzReader):
 
     def layout(self, path: Path, members: dict[str, Member]) -> Layout:
         hand_mean: HandMean = "incl" if {"betas", "gender"} <= members.keys() else "unknown"
-        return whole_smplx(path, members, hand_mean, frame_rate(path, members, FPS_KEYS))
+        return whole_smplx(path, members, hand_mean, frame_rate(path, members))

@@ -22,7 +22,6 @@ _KEYS = {
 """Keys that hold each part of the pose, the usual one first (keniel123/smplx-pose-priors)."""
 
 _IMAGE_ID_KEYS = ("image_id", "image_ids")
-_FPS_KEYS = ("fps", "mocap_frame_rate", "mocap_framerate", "framerate")
 
 
 class Consolidated(NpzReader):
@@ -58,7 +57,7 @@ class Consolidated(NpzReader):
             parts=tuple(parts),
             hand_mean="unknown",
             has_body="body_pose" in members,
-            fps=frame_rate(path, members, _FPS_KEYS),
+            fps=frame_rate(path, members),
             image_id=_image_id(path, members, parts[0].member.shape[0]),
         )
 

@@ -15,14 +15,17 @@ from data_tools.readers.whole_file import Recorded, WholeFileReader, pose_of
 
 _FRAME = re.compile(r"(\d+)\.pkl")
 _KEY = "handPose"
+_MARKS = frozenset({_KEY, "rightHandPose", "handJoints3D", "rightHandJoints3D"})
+"""Keys of which every frame has one; the evaluation split has the wrist's place (``Joints3D``) and no pose."""
 
 
 class Ho3d(WholeFileReader):
     """One sequence is the folder ``meta`` of a recording; ``handPose`` (48) is the wrist and 45 with the mean inside.
 
-    HO-3D has right hands only. Frames without an annotation (None, as in its evaluation split) are marked as not seen.
+    HO-3D has right hands only. Frames without an annotation (None) are marked as not seen.
 
-    Source: shreyashampali/ho3d. H2O-3D, which has both hands, keeps them under ``rightHandPose`` and ``leftHandPose``.
+    Source: shreyashampali/ho3d, ``vis_HO3D.py``. H2O-3D, which has both hands, keeps them under ``rightHandPose`` and
+    ``leftHandPose``.
     """
 
     format = "ho3d"
@@ -43,7 +46,7 @@ class Ho3d(WholeFileReader):
             content = file_contents(folder / first)
         except UnreadableFile:
             return False
-        return isinstance(content, dict) and bool({_KEY, "rightHandPose"} & set(content))
+        return isinstance(content, dict) and bool(_MARKS & set(content))
 
     def recognises(self, path: Path) -> bool:
         return path.is_dir() and self.claims_folder(path, [file.name for file in path.iterdir()])
@@ -76,6 +79,8 @@ class Ho3d(WholeFileReader):
                 if np.size(values) != 48:
                     raise UnreadableFile(file, f"{key} holds {np.shape(values)} numbers, expected 48")
                 hands[side][row], seen[side][row] = np.ravel(values)[3:], True
+        if not (seen["left"] | seen["right"]).any():
+            raise UnreadableFile(path, "holds no hand poses; those of its evaluation split HO-3D keeps to itself")
         numbers = [int(_FRAME.fullmatch(file.name)[1]) for file in content]  # type: ignore[index]
         return Recorded(
             pose_of(len(content), left_hand_pose=hands["left"], right_hand_pose=hands["right"]),

@@ -51,7 +51,10 @@ class Hot3d(WholeFileReader):
     containers = frozenset({"json"})
     needs_components = True
     recording_folder = r"(P\d{4})_\w+"
-    no_motion = ("umetrack_hand_pose_trajectory.jsonl", "umetrack_hand_user_profile.json")
+    no_motion = (
+        *("umetrack_hand_pose_trajectory.jsonl", "umetrack_hand_user_profile.json", "online_calibration.jsonl"),
+        *("metadata.json", "camera_models.json", "instance.json", "summary.json", "version.json"),
+    )
 
     def recognises(self, path: Path) -> bool:
         return container_of(path) in self.containers and {("timestamp_ns",), ("hand_poses",)} <= set(outline(path))

@@ -22,13 +22,14 @@ _KEYS = {
 class InterX(NpzReader):
     """Inter-X: root, body and hands under their own keys, 120 frames a second.
 
-    Nobody says whether the mean hand is inside. The two people of a folder are two sequences. Folders are named after
-    group, take, action and repetition; a person is known as one of a group, ``G001-P1``.
-    Source: liangxuy/Inter-X, ``visualize/smplx_viewer_tool``.
+    The mean hand is inside: the poses were fitted with ``flat_hand_mean=True`` (LvXinTao/Mocap-to-SMPLX, ``main.py``),
+    and the release's viewer shows them so, which is what eth-ait/aitviewer does unless told otherwise. The two people
+    of a folder are two sequences. Folders are named after group, take, action and repetition; a person is known as one
+    of a group, ``G001-P1``. Source: liangxuy/Inter-X, ``visualize/smplx_viewer_tool``.
     """
 
     format = "inter-x"
-    facts = FormatFacts("P1.npz, P2.npz: pose_lhand, pose_rhand", "unknown", "120", "liangxuy/Inter-X")
+    facts = FormatFacts("P1.npz, P2.npz: pose_lhand, pose_rhand", "incl", "120", "liangxuy/Inter-X")
     recording_folder = r"(G\d+)T\d+A\d+R\d+"
 
     def is_mine(self, members: dict[str, Member]) -> bool:
@@ -41,7 +42,7 @@ class InterX(NpzReader):
                 member, target = needed(path, members, key), COLUMNS[part]
                 columns(path, member, target.stop - target.start)
                 parts.append(Part(member, slice(None), target))
-        return Layout(tuple(parts), "unknown", has_body="pose_body" in members, fps=120.0)
+        return Layout(tuple(parts), "incl", has_body="pose_body" in members, fps=120.0)
 
     def place(self, path: Path, root: Path) -> Place:
         place = super().place(path, root)

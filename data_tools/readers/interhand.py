@@ -46,7 +46,8 @@ class InterHand(StreamedReader):
         keys = outline(path)
         hands = {key[2] for key in keys if len(key) == 3}
         below = {key[3] for key in keys if len(key) == 4}
-        return hands == set(_SIDES) and (not below or "pose" in below)
+        # A frame may name one hand only, as the release's own tool/MANO_render expects.
+        return hands <= set(_SIDES) and ("pose" in below or (hands == set(_SIDES) and not below))
 
     def pieces(self, path: Path) -> Iterator[Recorded]:
         rate = _RATE.search(path.as_posix())

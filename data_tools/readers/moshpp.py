@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from data_tools.pose_layout import COLUMNS
-from data_tools.readers.amass_smplh import FPS_KEYS
-from data_tools.readers.reader import FormatFacts, UnreadableFile
+from data_tools.readers.frame_clock import FPS_KEYS, usable_rate
+from data_tools.readers.reader import FormatFacts
 from data_tools.readers.whole_file import Recorded, WholeFileReader, columns_of, pose_of
 
 _KEYS = ("fullpose", "pose_est_fullposes")
@@ -57,8 +57,5 @@ def _frame_rate(path: Path, content: dict[str, Any]) -> float | None:
     for where in (content, *(value for value in content.values() if isinstance(value, dict))):
         for key in FPS_KEYS:
             if key in where:
-                rate = np.ravel(where[key])
-                if rate.size != 1 or rate.dtype.kind not in "fiu" or not 0 < float(rate[0]) < 1e5:
-                    raise UnreadableFile(path, f"{key} is {where[key]!r}, expected one positive number"[:200])
-                return float(rate[0])
+                return usable_rate(path, key, where[key])
     return None

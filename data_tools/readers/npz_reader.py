@@ -13,6 +13,8 @@ from jaxtyping import Float, Float32, Int, Int64
 
 from data_tools.pose_layout import HANDS_COLUMNS, HANDS_DIM, POSE_DIM
 from data_tools.readers.container import container_of
+from data_tools.readers.contents import npz_object
+from data_tools.readers.frame_clock import FPS_KEYS, usable_rate
 from data_tools.readers.npz_members import Member, RowStream, list_members, read_small
 from data_tools.readers.reader import CHUNK_FRAMES, Reader, UnreadableFile
 from data_tools.sequence import HandMean, PoseSequence
@@ -210,19 +212,16 @@ def columns(path: Path, member: Member, expected: int) -> None:
         raise UnreadableFile(path, f"{member.name} has shape {member.shape}, expected (frames, {expected})")
 
 
-def frame_rate(path: Path, members: dict[str, Member], keys: tuple[str, ...]) -> float | None:
-    """Read the frame rate under whichever key the file uses; None if it has none.
+def frame_rate(path: Path, members: dict[str, Member]) -> float | None:
+    """Read the frame rate under whichever key the file uses; None if it has none, or none of use.
 
     Raises:
-        UnreadableFile: A rate that is not one positive number.
+        UnreadableFile: A rate that is damaged, or a pickle of something other than data.
     """
-    for key in keys:
-        if key in members:
-            values = np.ravel(read_small(members[key]))
-            if values.size != 1 or values.dtype.kind not in "fiu" or not 0 < float(values[0]) < 1e5:
-                raise UnreadableFile(path, f"{key} is {values.tolist()[:3]}, expected one positive number")
-            return float(values[0])
-    return None
+    key = next((key for key in FPS_KEYS if key in members), None)
+    if key is None:
+        return None
+    return usable_rate(path, key, npz_object(path, key) if members[key].is_object else read_small(members[key]))
 
 
 def _type_name(member: Member) -> str:

@@ -27,6 +27,7 @@ class OakInk2(WholeFileReader):
     facts = FormatFacts(
         "anno_preview/*.pkl: raw_smplx, raw_mano (quaternions)", "incl", "not in the file", "oakink/OakInk2"
     )
+    no_motion = ("scene_*++*.json", "obj_desc.json")
 
     def is_mine(self, content: Any) -> bool:
         return isinstance(content, dict) and any(

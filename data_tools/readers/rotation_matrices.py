@@ -16,6 +16,8 @@ from data_tools.readers.reader import FormatFacts, UnreadableFile
 from data_tools.readers.whole_file import PICKLED, Recorded, WholeFileReader, pose_of
 
 _SIDE_KEYS = ("right", "is_right")
+_BODY = {"global_orient": 1, "body_pose": 21, "jaw_pose": 1, "leye_pose": 1, "reye_pose": 1}
+"""Joints of the other parts of a body, in AGORA's form."""
 _NOT_ROTATION = 0.1
 """Largest difference of R R^T from the identity that rounding (float16) and averaging leave."""
 
@@ -26,8 +28,8 @@ class RotationMatrices(WholeFileReader):
     HaMeR and WiLoR give one row per hand that was seen, under ``pred_mano_params`` or at the top; left hands are
     mirrored as right ones, and ``right`` (or ``is_right``) says which they were. The left and the right hand of a
     picture become one frame, see :func:`~data_tools.readers.hand_rows.hand_frames`; where nothing says which picture
-    a row is of, each row is a frame with one live hand. AGORA's form has ``left_hand_pose`` and ``right_hand_pose``, at
-    the top or under ``params``.
+    a row is of, each row is a frame with one live hand. AGORA's form has ``left_hand_pose``, ``right_hand_pose`` and
+    the body's matrices, at the top or under ``params``.
 
     Sources: geopavlakos/hamer; AGORA's evaluation format (pixelite1201/agora_evaluation).
     """
@@ -57,10 +59,7 @@ class RotationMatrices(WholeFileReader):
     def recorded(self, path: Path, content: Any) -> Recorded:
         params = _agora(content)
         if params is not None:
-            left, right = (_rotation_vectors(path, params, f"{side}_hand_pose") for side in ("left", "right"))
-            if len(left) != len(right):
-                raise UnreadableFile(path, f"left_hand_pose has {len(left)} frames, right_hand_pose {len(right)}")
-            return Recorded(pose_of(len(left), left_hand_pose=left, right_hand_pose=right), "incl", has_body=False)
+            return _recorded_body(path, params)
         hands = _rotation_vectors(path, _hamer(content) or {}, "hand_pose")
         is_right = _sides(path, content, len(hands))
         frames = hand_frames(path, content, is_right)
@@ -80,9 +79,21 @@ class RotationMatrices(WholeFileReader):
         )
 
 
-def _are_matrices(value: Any) -> bool:
+def _recorded_body(path: Path, params: dict[str, Any]) -> Recorded:
+    keys = [f"{side}_hand_pose" for side in ("left", "right")]
+    # AGORA's own sample has zeros for eyes that are not estimated.
+    keys += [key for key, joints in _BODY.items() if _are_matrices(params.get(key), joints) and np.any(params[key])]
+    parts = {key: _rotation_vectors(path, params, key, _BODY.get(key, 15)) for key in keys}
+    frames = len(parts[keys[0]])
+    for key, values in parts.items():
+        if len(values) != frames:
+            raise UnreadableFile(path, f"{keys[0]} has {frames} frames, {key} {len(values)}")
+    return Recorded(pose_of(frames, **parts), "incl", has_body="body_pose" in parts)
+
+
+def _are_matrices(value: Any, joints: int = 15) -> bool:
     shape = value.shape if hasattr(value, "shape") else np.shape(value)
-    return len(shape) >= 3 and shape[-3:] == (15, 3, 3)
+    return len(shape) >= 3 and shape[-3:] == (joints, 3, 3)
 
 
 def _hamer(content: dict[str, Any]) -> dict[str, Any] | None:
@@ -109,8 +120,10 @@ def _sides(path: Path, content: dict[str, Any], hands: int) -> Bool[np.ndarray, 
     raise UnreadableFile(path, f"does not say which hands are left: expected {' or '.join(_SIDE_KEYS)} ({hands},)")
 
 
-def _rotation_vectors(path: Path, content: dict[str, Any], key: str) -> Float32[np.ndarray, "frames 45"]:
-    """Turn (frames, 15, 3, 3) matrices into axis-angle on the principal branch; NaN stays NaN.
+def _rotation_vectors(
+    path: Path, content: dict[str, Any], key: str, joints: int = 15
+) -> Float32[np.ndarray, "frames columns"]:
+    """Turn (frames, joints, 3, 3) matrices into axis-angle on the principal branch; NaN stays NaN.
 
     Raises:
         UnreadableFile: They are not rotations.
@@ -126,4 +139,4 @@ def _rotation_vectors(path: Path, content: dict[str, Any], key: str) -> Float32[
     vectors = np.full((len(matrices), 3), np.nan, np.float32)
     if len(good):
         vectors[whole] = Rotation.from_matrix(good).as_rotvec()
-    return vectors.reshape(-1, 45)
+    return vectors.reshape(-1, joints * 3)

@@ -19,8 +19,8 @@ _COMPONENTS = 12
 class Show(WholeFileReader):
     """Whole bodies estimated from talk shows: ``body_pose_axis`` (frames, 63) and PCA hands, relative to the mean.
 
-    The coefficients are decoded with the components of the user's model file. Source: yhw-yhw/SHOW, whose code adds
-    the mean hand (and contradicts itself once).
+    The coefficients are decoded with the components of the user's model file; ``speaker_name`` is the subject. Source:
+    yhw-yhw/SHOW, whose code adds the mean hand (and contradicts itself once).
     """
 
     format = "show"
@@ -51,4 +51,6 @@ class Show(WholeFileReader):
             width = int(np.prod(np.shape(content[key])[1:]))
             values = columns_of(path, content, key, width if 0 < width < HAND_DIM else _COMPONENTS, frames=frames)
             parts[key] = decode(values, side, path)
-        return Recorded(pose_of(frames, body_pose=body, **parts), "rel", has_body=True, fps=30.0)
+        speaker = content.get("speaker_name")
+        subject = speaker if isinstance(speaker, str) else None
+        return Recorded(pose_of(frames, body_pose=body, **parts), "rel", has_body=True, fps=30.0, subject=subject)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,16 +25,25 @@ _KEYS = {
     "jaw_pose": "jaw_pose",
 }
 
-Seen = tuple[bool, bool, str]
-"""Whether the left and the right hand were seen, and in which picture."""
+
+class Seen(NamedTuple):
+    """What the other file says of an annotation: whether it is a good one, which hands were seen, in which picture."""
+
+    is_good: bool
+    hands: tuple[bool, bool]
+    picture: str
+
+
+_UNSEEN = Seen(False, (False, False), "")
 
 
 class UBody(StreamedReader):
     """UBody's ``smplx_annotation.json``: annotation -> smplx_param -> lhand_pose, rhand_pose, body_pose ...
 
-    Hands are relative to the mean hand. A missing hand is stored as zeros; which hands were seen, and the pictures by
-    which takes are told apart, stand in ``keypoint_annotation.json`` beside it. Source: IDEA-Research/OSX,
-    ``data/UBody/UBody.py``.
+    Hands are relative to the mean hand. A missing hand is stored as zeros or not at all; which hands were seen, which
+    annotations are no good (``valid_label`` 0), and the pictures by which takes are told apart, stand in
+    ``keypoint_annotation.json`` beside it. Source: IDEA-Research/OSX, ``data/UBody/UBody.py`` and
+    ``common/utils/preprocessing.py``.
     """
 
     format = "ubody"
@@ -69,9 +78,9 @@ def _recorded(path: Path, names: list[str], entries: list[dict[str, Any]], seen:
     poses = np.zeros((len(names), POSE_DIM), np.float32)
     for row, (name, params) in enumerate(zip(names, entries, strict=True)):
         for key, part in _KEYS.items():
-            if key in params or part.endswith("hand_pose"):
+            if params.get(key) is not None:
                 columns = COLUMNS[part]
-                values = numbers(params.get(key), columns.stop - columns.start)
+                values = numbers(params[key], columns.stop - columns.start)
                 if values is None:
                     expected = columns.stop - columns.start
                     raise UnreadableFile(path, f"{key} of annotation {name[:20]} is not {expected} numbers")
@@ -81,15 +90,16 @@ def _recorded(path: Path, names: list[str], entries: list[dict[str, Any]], seen:
         stored = poses[:, COLUMNS[f"{side}_hand_pose"]].any(axis=1)
         flags = [_flag(params.get(key), name, index, seen) for name, params in zip(names, entries, strict=True)]
         valid[side] = stored & np.array(flags, bool)
-    pictures = None if seen is None else np.array([seen.get(name, (False, False, ""))[2] for name in names])
+    pictures = None if seen is None else np.array([seen.get(name, _UNSEEN).picture for name in names])
     return Recorded(poses, "rel", True, left_valid=valid["left"], right_valid=valid["right"], image_id=pictures)
 
 
 def _flag(own: Any, name: str, index: int, seen: dict[str, Seen] | None) -> bool:
     """Whether a hand was seen: the annotation's own word, or the other file's, or yes where nobody says."""
-    if own is not None:
-        return bool(own)
-    return seen is None or (name in seen and bool(seen[name][index]))
+    if seen is None:
+        return own is None or bool(own)
+    said = seen.get(name, _UNSEEN)
+    return said.is_good and bool(said.hands[index] if own is None else own)
 
 
 def _seen(path: Path) -> dict[str, Seen] | None:
@@ -98,9 +108,9 @@ def _seen(path: Path) -> dict[str, Seen] | None:
         return None
     pictures = {image["id"]: str(image["file_name"]) for image in _dicts(path, "images", "id", "file_name")}
     return {
-        str(entry["id"]): (
-            bool(entry.get("lefthand_valid", True)),
-            bool(entry.get("righthand_valid", True)),
+        str(entry["id"]): Seen(
+            bool(entry.get("valid_label", True)),
+            (bool(entry.get("lefthand_valid", True)), bool(entry.get("righthand_valid", True))),
             pictures.get(entry.get("image_id"), ""),
         )
         for entry in _dicts(path, "annotations", "id")

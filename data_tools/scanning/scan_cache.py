@@ -16,7 +16,7 @@ import polars as pl
 
 log = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 """Part of every stamp; raise it when a change of the rules makes old results wrong: of judging frames, of finding
 boundaries, or of dealing sequences to splits."""
 

@@ -155,7 +155,7 @@ def inter_x(folder: Path) -> Written:
         betas=np.zeros((1, 10)),
         gender="male",
     )
-    return Written(path, poses, "unknown", 120.0)
+    return Written(path, poses, "incl", 120.0)
 
 
 def motion_x(folder: Path) -> Written:

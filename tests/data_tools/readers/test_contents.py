@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import torch
 
+from data_tools import bounded_unpickler
 from data_tools.readers import contents
 from data_tools.readers.contents import file_contents
 from data_tools.readers.reader import UnreadableFile
@@ -117,6 +118,15 @@ def test_tensors_come_back_as_arrays(way: str, tmp_path: Path) -> None:
     path = tmp_path / "clip.pkl"
     WRITERS[way](TENSORS, path)
     equal(file_contents(path), TENSORS)
+
+
+def test_a_tensor_in_a_pickle_costs_few_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OakInk2 has sixteen in each of some ten thousand frames."""
+    monkeypatch.setattr(bounded_unpickler, "MOST_STEPS", 40 * 100)
+    path = tmp_path / "scene.pkl"
+    tensors = {frame: torch.full((1, 15, 4), frame, dtype=torch.float16) for frame in range(100)}
+    path.write_bytes(pickle.dumps(tensors))
+    equal(file_contents(path), tensors)
 
 
 def test_objects_inside_an_npz(tmp_path: Path) -> None:

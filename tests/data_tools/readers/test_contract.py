@@ -225,12 +225,12 @@ def catalog_dataset(root: Path, reader: Reader, written: Any) -> str:
 
 def test_mixing_conventions_needs_the_mean_hand(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    for format in ("amass-smplx", "beat2"):
+    for format in ("amass-smplx", "talkshow"):
         format_files.WRITERS[format](data)
-    with pytest.raises(ValueError, match=r"BEAT2.*mean"):
+    with pytest.raises(ValueError, match=r"TalkSHOW.*mean"):
         balance(scan(data, cache=False), out=tmp_path / "splits")
     assert not (tmp_path / "splits").exists()
     mean = np.linspace(-0.1, 0.1, 90)
     balance(scan(data, cache=False, hands_mean=mean), out=tmp_path / "splits")
     store = pack(tmp_path / "splits", data, tmp_path / "store")
-    assert set(store.datasets) == {"BEAT2", "CMU"}
+    assert set(store.datasets) == {"CMU", "TalkSHOW"}

@@ -104,11 +104,12 @@ def test_more_lines_than_recordings_have_are_refused(tmp_path: Path, monkeypatch
 
 def test_a_clip_of_show_may_be_a_list_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("data_tools.readers.show.decode", lambda values, side, path: np.pad(values, ((0, 0), (0, 33))))
-    clip = {"body_pose_axis": np.ones((5, 21, 3)), "global_orient": np.full((5, 1, 3), 2.0)}
+    clip = {"body_pose_axis": np.ones((5, 21, 3)), "global_orient": np.full((5, 1, 3), 2.0), "speaker_name": "seth"}
     clip |= {f"{side}_hand_pose": np.full((5, 12), 3.0) for side in ("left", "right")}
     (tmp_path / "clip.pkl").write_bytes(pickle.dumps([clip]))
     sequence = reader_for(tmp_path / "clip.pkl").read(tmp_path / "clip.pkl")
     assert sequence.poses[:, [0, 3, 75, 87, 120]].tolist() == [[2, 1, 3, 0, 3]] * 5
+    assert sequence.subject == "seth"
 
 
 # --- DexYCB

@@ -65,8 +65,9 @@ def test_moshpp(key: str, width: int, tmp_path: Path) -> None:
 
 
 def test_moyo_has_no_frame_rate(tmp_path: Path) -> None:
-    path = pickled(tmp_path / "a_stageii.pkl", {"fullpose": numbers(FRAMES, 165)})
-    assert Moshpp().read(path).fps is None
+    for name, more in (("a", {}), ("b", {"stageii_debug_details": {"mocap_frame_rate": None}})):
+        path = pickled(tmp_path / f"{name}_stageii.pkl", {"fullpose": numbers(FRAMES, 165), **more})
+        assert Moshpp().read(path).fps is None
 
 
 def test_moshpp_of_another_width_is_refused(tmp_path: Path) -> None:
@@ -183,6 +184,16 @@ def test_ho3d_is_a_folder_of_frames(tmp_path: Path) -> None:
     assert found.clock.tolist() == [0, 1, 3, 4]
 
 
+def test_the_evaluation_split_of_ho3d_is_one_line_a_recording(tmp_path: Path) -> None:
+    """It has the place of the wrist only (shreyashampali/ho3d, ``vis_HO3D.py``)."""
+    for number in range(30):
+        pickled(tmp_path / f"HO3D/evaluation/SM1/meta/{number:04d}.pkl", {"handJoints3D": np.zeros(3), "objRot": None})
+    pickled(tmp_path / "HO3D/train/ABF10/meta/0000.pkl", {"handPose": np.full(48, 0.1)})
+    (rejected,) = scan(tmp_path, cache=False).rejected
+    assert rejected.path == "HO3D/evaluation/SM1/meta"
+    assert "holds no hand poses" in rejected.reason
+
+
 def matrices(frames: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Rotations of every size, some within 1e-6 of a half turn: matrices and the vectors they stand for."""
     rng = np.random.default_rng(seed)
@@ -289,12 +300,30 @@ def test_hamer_without_sides_is_refused(tmp_path: Path) -> None:
         RotationMatrices().read(path)
 
 
-def test_agora_has_both_hands(tmp_path: Path) -> None:
-    (left, left_vectors), (right, right_vectors) = matrices(1, 0), matrices(1, 1)
-    path = pickled(tmp_path / "out.pkl", {"params": {"left_hand_pose": left, "right_hand_pose": right}})
-    found = RotationMatrices().read(path)
-    assert angle_apart(part(found, "left_hand_pose"), left_vectors) < 1e-5
-    assert angle_apart(part(found, "right_hand_pose"), right_vectors) < 1e-5
+def test_agora_has_both_hands_and_the_body(tmp_path: Path) -> None:
+    """Keys, shapes and types of pixelite1201/agora_evaluation, ``sample_pred_format``."""
+    hands = {f"{side}_hand_pose": matrices(1, seed) for seed, side in enumerate(("left", "right"))}
+    body = matrices(2, 2)
+    params = {key: values for key, (values, _) in hands.items()} | {
+        "body_pose": body[0].reshape(30, 3, 3)[None, :21].astype(np.float32),
+        "global_orient": np.eye(3, dtype=np.float32)[None, None],
+        "leye_pose": np.zeros((1, 1, 3, 3)),
+        "betas": np.zeros((1, 10)),
+    }
+    found = RotationMatrices().read(pickled(tmp_path / "out.pkl", {"params": params, "pose2rot": False, "age": "kid"}))
+    for key, (_, vectors) in hands.items():
+        assert angle_apart(part(found, key), vectors) < 1e-5
+    assert found.has_body
+    assert angle_apart(part(found, "body_pose"), body[1].reshape(1, -1)[:, :63]) < 1e-5
+    del params["body_pose"]
+    assert not RotationMatrices().read(pickled(tmp_path / "hands.pkl", {"params": params})).has_body
+
+
+def test_as_many_matrices_of_the_body_as_of_the_hands(tmp_path: Path) -> None:
+    hand = matrices(2, 0)[0]
+    content = {"left_hand_pose": hand, "right_hand_pose": hand, "jaw_pose": np.tile(np.eye(3), (3, 1, 1, 1))}
+    with pytest.raises(UnreadableFile, match="left_hand_pose has 2 frames, jaw_pose 3"):
+        RotationMatrices().read(pickled(tmp_path / "out.pkl", content))
 
 
 def test_matrices_that_are_no_rotations_are_refused(tmp_path: Path) -> None:

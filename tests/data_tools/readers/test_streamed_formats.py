@@ -119,6 +119,15 @@ def test_captures_are_recordings_and_frame_numbers_the_clock(tmp_path: Path) -> 
     assert names == ["annot#Capture0", "annot#Capture7"]
 
 
+def test_frames_that_name_one_hand_only(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "annot.json", {"0": {"3": {"right": mano()}, "6": {"right": mano()}}})
+    found = reader_for(path)
+    assert found.format == "interhand"
+    assert not found.read(path).left_valid.any()  # type: ignore[union-attr]
+    for other in ({"0": {"3": {"right": 1}}}, {"0": {"3": {"hand_type": "right", "pose": {"pose": 1}}}}):
+        assert not found.recognises(write_json(tmp_path / "other.json", other))
+
+
 def test_a_long_capture_comes_in_pieces_without_a_seam(tmp_path: Path) -> None:
     capture = {str(6 * k): {"right": mano(k / 5000), "left": mano()} for k in range(5000)}
     path = write_json(tmp_path / "annot.json", {"3": capture})
@@ -196,10 +205,29 @@ def test_the_annotations_own_word_comes_first(tmp_path: Path) -> None:
     assert reader_named("ubody").read(path).left_valid.tolist() == [False, False]  # type: ignore[union-attr]
 
 
+def test_a_hand_that_an_annotation_lacks_was_not_seen(tmp_path: Path) -> None:
+    """As IDEA-Research/OSX, ``common/utils/preprocessing.py``, takes it: zeros."""
+    entries = {"1": ubody_entry(lhand_pose=None), "2": {"smplx_param": {"lhand_pose": [0.3] * 45}}}
+    sequence = reader_named("ubody").read(write_json(tmp_path / "smplx_annotation.json", entries))
+    assert sequence.left_valid.tolist() == [False, True]  # type: ignore[union-attr]
+    assert sequence.right_valid.tolist() == [True, False]  # type: ignore[union-attr]
+    assert not sequence.hands[0, :45].any()
+
+
+def test_annotations_that_are_no_good_show_no_hands(tmp_path: Path) -> None:
+    """OSX leaves them out, whatever else is said of them (``data/UBody/UBody.py``, ``valid_label``)."""
+    path = write_json(
+        tmp_path / "smplx_annotation.json", {"1": ubody_entry(lhand_valid=True), "2": ubody_entry(lhand_valid=True)}
+    )
+    keypoints(tmp_path, [{"valid_label": 0, "righthand_valid": True}, {"valid_label": 2, "righthand_valid": True}])
+    sequence = reader_named("ubody").read(path)
+    assert sequence.left_valid.tolist() == sequence.right_valid.tolist() == [False, True]  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        ({"smplx_param": {"lhand_pose": [0.0] * 45}}, "rhand_pose of annotation 5 is not 45 numbers"),
+        ({"smplx_param": {"rhand_pose": [0.0] * 44}}, "rhand_pose of annotation 5 is not 45 numbers"),
         (ubody_entry(body_pose=[[0.0]]), "body_pose of annotation 5 is not 63 numbers"),
         (ubody_entry(lhand_pose=[None] * 44), "lhand_pose of annotation 5 is not 45 numbers"),
         ({"cam_param": {}}, "annotation 5 has no smplx_param"),
@@ -254,19 +282,20 @@ def test_beat_names_the_speaker(tmp_path: Path) -> None:
     assert reader_named("beat2").place(tmp_path / "2_scott_0_1_1.npz", tmp_path).subject == "2_scott"
 
 
-def test_three_hundred_betas_alone_leave_the_convention_open(tmp_path: Path) -> None:
+def test_beat_is_told_by_its_face_its_model_or_its_shape(tmp_path: Path) -> None:
     poses = np.zeros((9, 165))
     np.savez(tmp_path / "a.npz", poses=poses, betas=np.zeros(300))
-    assert reader_for(tmp_path / "a.npz").read(tmp_path / "a.npz").hand_mean == "unknown"
     np.savez(tmp_path / "c.npz", poses=poses, model="smplx2020", mocap_frame_rate=30)
-    found = reader_for(tmp_path / "c.npz")
-    assert (found.format, found.read(tmp_path / "c.npz").hand_mean) == ("beat2", "unknown")
+    np.savez(tmp_path / "d.npz", poses=poses, expressions=np.zeros((9, 100)))
+    for name, hand_mean in {"a": "unknown", "c": "unknown", "d": "rel"}.items():
+        found = reader_for(tmp_path / f"{name}.npz")
+        assert (found.format, found.read(tmp_path / f"{name}.npz").hand_mean) == ("beat2", hand_mean)
     np.savez(tmp_path / "b.npz", poses=poses, betas=np.zeros(300), surface_model_type="smplx")
     assert reader_for(tmp_path / "b.npz").format == "amass-smplx"
 
 
 def test_poses_alone_leave_the_convention_open(tmp_path: Path) -> None:
-    """As when somebody copies the poses of BEAT2, which lack their mean, into files of their own."""
+    """As when somebody copies poses out of another release into files of their own."""
     np.savez(tmp_path / "a.npz", poses=np.zeros((9, 165)), trans=np.zeros((9, 3)), mocap_frame_rate=30)
     found = reader_for(tmp_path / "a.npz")
     assert (found.format, found.read(tmp_path / "a.npz").hand_mean) == ("bedlam", "unknown")
