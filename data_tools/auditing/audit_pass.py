@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, str], None]
 
-VERSION = 3
+VERSION = 4
 """Part of every stamp; raise it when a change of the measures makes old results wrong."""
 
 SAMPLE = 4_096

@@ -154,14 +154,14 @@ def judge_convention(
     """
     if evidence.equal.any():
         left, right = evidence.equal / frames
-        line = f"dead hands equal the mean hand (left {left:.1%}, right {right:.1%} of the frames)"
+        line = f"dead hands equal the mean hand (left {100 * left:.1f} %, right {100 * right:.1f} % of the frames)"
         if stated == "rel":
             line += ": relative data would hold zero there, and adding the mean would add it twice"
         return "incl", line
     words = []
     if evidence.zero.any():
         left, right = evidence.zero / frames
-        words.append(f"dead hands are zero (left {left:.1%}, right {right:.1%} of the frames)")
+        words.append(f"dead hands are zero (left {100 * left:.1f} %, right {100 * right:.1f} % of the frames)")
     if not evidence.live.any():
         return "unclear", "; ".join([*words, "no live hand to tell by"])
     looks_relative, bent = _about_bending(evidence, hands_mean)
@@ -178,10 +178,10 @@ def _about_bending(evidence: ConventionEvidence, hands_mean: Float[np.ndarray, "
     """Whether values look relative by how many fingers they bend backwards, and the shares in words."""
     joints = len(_HINGES) * evidence.live.sum()
     stored, added = float(evidence.backwards.sum() / joints), float(evidence.backwards_added.sum() / joints)
-    words = f"{stored:.0%} of the finger joints are bent backwards as stored"
+    words = f"{100 * stored:.0f} % of the finger joints are bent backwards as stored"
     if hands_mean is None:
         return False, words
-    return stored > _BACKWARDS and added < stored / 2, f"{words}, {added:.0%} with the mean hand added"
+    return stored > _BACKWARDS and added < stored / 2, f"{words}, {100 * added:.0f} % with the mean hand added"
 
 
 def _about_centre(evidence: ConventionEvidence, hands_mean: Float[np.ndarray, "90"] | None) -> tuple[bool, str]:

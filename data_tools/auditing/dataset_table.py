@@ -140,7 +140,7 @@ def _hands(row: dict[str, Any]) -> str:
     if usable == frames:
         return "both hands alive in every frame"
     if left == right == usable:
-        alive = f"both hands alive in {usable / frames:.1%} of the frames"
+        alive = f"both hands alive in {100 * usable / frames:.1f} % of the frames"
     else:
-        alive = f"left hand alive in {left / frames:.1%} of the frames, right in {right / frames:.1%}"
+        alive = f"left hand alive in {100 * left / frames:.1f} % of the frames, right in {100 * right / frames:.1f} %"
     return alive + (f", the rest {why}" if why else "")

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,11 @@ from data_tools.scanning.dead_hands import frozen_frames
 from data_tools.scanning.file_scan import Window, judge, windows
 from data_tools.sequence import HandMean
 
-CHUNK_FRAMES = 2_048
-"""Frames measured at once: small enough for the processor's cache."""
+CHUNK_FRAMES = 4_096
+"""Frames read and judged at once."""
+
+BLOCK_FRAMES = 2_048
+"""Frames whose joints are measured at once: all that is computed on the way stays in the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,15 +187,22 @@ class _FileAudit:
         self.evidence.add(judged.hands[kept], masks, file.constant[sequence[kept]], file.hands_mean)
         if file.is_known:
             self.suspects.add_dead(masks, judged.hands[kept], sequence[kept], first, self.offset)
-        frames = live_frames(window, judged, sequence, begin, file.constant, self.offset)
-        if not len(frames):
-            return
-        measured = measure(frames, self.statistics) if file.is_known else None
-        self.sums.add_motion(frames, measured)
-        self.points.append(turning_points(frames.hands, frames.frame, frames.sequence, file.thinning))
-        if measured is not None:
-            self.suspects.add(frames, measured)
-            self._draw(frames)
+        live = [
+            self._measure(live_frames(judged, slice(low, high), sequence, begin, file.constant, self.offset))
+            for low, high in pairwise([*range(window.low, window.high, BLOCK_FRAMES), window.high])
+        ]
+        hands, frame, of = (np.concatenate(parts) for parts in zip(*live, strict=True))
+        self.points.append(turning_points(hands, frame, of, file.thinning))
+
+    def _measure(self, frames: LiveFrames) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Measure live frames of a window; return their hands, their numbers in the file and their sequences."""
+        if len(frames):
+            measured = measure(frames, self.statistics) if self.file.is_known else None
+            self.sums.add_motion(frames, measured)
+            if measured is not None:
+                self.suspects.add(frames, measured)
+                self._draw(frames)
+        return frames.hands, frames.frame, frames.sequence
 
     def _draw(self, frames: LiveFrames) -> None:
         """Take every so-manyth usable frame into the sample."""

@@ -13,6 +13,7 @@ from data_tools.joint_axes import JOINT_FRAMES
 
 _MIRROR = np.array([1.0, -1.0, -1.0])
 _TINY = np.float32(1e-6)
+_LEAST_SINE = np.float32(1e-18)  # in place of none, so that it can be divided by
 
 
 def _axes() -> Float32[np.ndarray, "3 3 30"]:
@@ -52,7 +53,9 @@ def quaternions(
     np.cos(half, out=out[0])
     # sin(a/2)/a: 1/2 at zero, through an angle too small to matter.
     np.maximum(half, _TINY, out=half)
-    np.multiply(vectors, np.sin(half) / (2 * half), out=out[1:])
+    scale = np.sin(half)
+    scale /= 2 * half
+    np.multiply(vectors, scale, out=out[1:])
     return out
 
 
@@ -66,11 +69,22 @@ def anatomical_angles(joints: Float32[np.ndarray, "4 frames 30"]) -> Float32[np.
     """
     w = joints[0]
     # A reflection turns rotations the other way round: mirroring the axis-angle (x, -y, -z) is all there is to do.
-    x, y, z = (row[0] * joints[1] + row[1] * joints[2] + row[2] * joints[3] for row in _AXES)
+    x, y, z = (_along(row, joints[1:]) for row in _AXES)
     out = np.empty((3, *w.shape), np.float32)
     np.arctan2(2 * (w * x - y * z), 1 - 2 * (x * x + y * y), out=out[0])
     np.arcsin(np.clip(2 * (x * z + w * y), -1, 1), out=out[1])
     np.arctan2(2 * (w * z - x * y), 1 - 2 * (y * y + z * z), out=out[2])
+    return out
+
+
+def _along(
+    axes: Float32[np.ndarray, "3 30"], vectors: Float32[np.ndarray, "3 frames 30"]
+) -> Float32[np.ndarray, "frames 30"]:
+    """Component of each joint's vector along its axis."""
+    out = axes[0] * vectors[0]
+    part = np.empty_like(out)
+    for axis, vector in zip(axes[1:], vectors[1:], strict=True):
+        out += np.multiply(axis, vector, out=part)
     return out
 
 
@@ -89,11 +103,11 @@ def turns(joints: Float32[np.ndarray, "4 frames 30"]) -> Float32[np.ndarray, "3 
     out[1] = w * b - v * y - (z * a - x * c)
     out[2] = w * c - v * z - (x * b - y * a)
     scalar = w * v + x * a + y * b + z * c
-    sine = norms(out)
-    half = np.arctan2(sine, scalar)
-    # q and -q are one rotation: take the shorter way.
-    np.subtract(half, np.float32(np.pi), out=half, where=scalar < 0)
-    tiny = sine < _TINY
-    half[tiny], sine[tiny] = 1, 1
-    out *= 2 * half / sine
+    sine = np.maximum(norms(out), _LEAST_SINE)
+    with np.errstate(divide="ignore"):
+        # q and -q are one rotation: the arctangent takes the shorter way.
+        half = np.arctan(sine / scalar)
+    half /= sine
+    half *= 2
+    out *= half
     return out

@@ -45,7 +45,7 @@ def example_table(gathered: Gathered) -> pl.DataFrame:
 
     Of suspicious hands each dataset keeps the two worst of each reason and side, from different sequences.
     """
-    worst = gathered.suspects().sort("score", "row", "frame", descending=[True, False, False])
+    worst = gathered.suspects().sort("score", "row", "frame", "side", descending=[True, False, False, False])
     names = gathered.sequences.select("dataset", "sequence", "path").with_row_index("row").cast({"row": pl.Int64})
     worst = worst.drop("sequence").join(names, on="row", how="left", maintain_order="left")
     worst = worst.group_by("dataset", "reason", "side", maintain_order=True).head(PER_REASON)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 
 from data_tools.auditing.finger_rotations import norms, planes, quaternions, turns
 from data_tools.rotations import principal_pose
-from data_tools.scanning.file_scan import Judged, Window
+from data_tools.scanning.file_scan import Judged
 
 EACH_SIDE: Float32[np.ndarray, "30 2"] = np.repeat(np.eye(2, dtype=np.float32), 15, axis=0)
 """Adds up the 15 joints of each hand: ``per_joint @ EACH_SIDE``."""
@@ -53,8 +53,8 @@ class LiveFrames:
 
 
 def live_frames(
-    window: Window,
     judged: Judged,
+    rows: slice,
     sequence: Int64[np.ndarray, "frames"],
     first: int,
     constant: Bool[np.ndarray, "sequences 2"],
@@ -63,18 +63,22 @@ def live_frames(
     """Take the live frames out of a window.
 
     Args:
-        window: From :func:`data_tools.scanning.file_scan.windows`.
-        judged: What is to be said about its frames.
+        judged: The window, and what is to be said about its frames.
+        rows: Which of its frames; those before them tell how the fingers come to turn.
         sequence: Which of the file's sequences each of the window's frames belongs to.
         first: Number in the file of the window's first frame.
         constant: Hands that never move in a sequence: dead, whatever single frames look like.
         offset: Mean hands to be added, or None.
     """
-    live = np.stack([judged.masks["live_left"], judged.masks["live_right"]], axis=1) & ~constant[sequence]
-    low = max(window.low - _CONTEXT, 0)
-    taken = low + np.flatnonzero(live[low : window.high].any(axis=1))
-    stored = judged.hands if len(taken) == len(judged.hands) else judged.hands[taken]
-    hands = np.where(live[taken].repeat(45, axis=1), stored, np.float32(0)) if not live[taken].all() else stored
+    low = max(rows.start - _CONTEXT, 0)
+    span = slice(low, rows.stop)
+    live = np.stack([judged.masks["live_left"][span], judged.masks["live_right"][span]], axis=1)
+    live &= ~constant[sequence[span]]
+    hands, at = judged.hands[span], np.arange(low, rows.stop)
+    if not live.all():
+        kept = live.any(axis=1)
+        at, live = at[kept], live[kept]
+        hands = np.where(live.repeat(45, axis=1), hands[kept], np.float32(0))
     if offset is not None:
         hands = hands + offset.astype(np.float32)
     vectors = planes(hands)
@@ -85,14 +89,14 @@ def live_frames(
         vectors = planes(hands)
         angles = norms(vectors)
     joints = quaternions(vectors, angles)
-    follows = np.zeros(len(taken), bool)
-    follows[1:] = (np.diff(taken) == 1) & (np.diff(sequence[taken]) == 0) & ~(judged.gaps | judged.starts)[taken[1:]]
-    turned, bent = _motion(joints, live[taken], follows)
-    keep = slice(int(np.searchsorted(taken, window.low)), None)
+    follows = np.zeros(len(at), bool)
+    follows[1:] = (np.diff(at) == 1) & (np.diff(sequence[at]) == 0) & ~(judged.gaps | judged.starts)[at[1:]]
+    turned, bent = _motion(joints, live, follows)
+    keep = slice(int(np.searchsorted(at, rows.start)), None)
     return LiveFrames(
-        frame=(taken + first)[keep],
-        sequence=sequence[taken][keep],
-        live=live[taken][keep],
+        frame=(at + first)[keep],
+        sequence=sequence[at][keep],
+        live=live[keep],
         hands=hands[keep],
         beyond_pi=beyond_pi[keep],
         vectors=vectors[:, keep],
@@ -100,7 +104,7 @@ def live_frames(
         joints=joints[:, keep],
         turned=turned[keep],
         bent=bent[keep],
-        jitter=judged.masks["jitter"][taken][keep],
+        jitter=judged.masks["jitter"][at][keep],
     )
 
 

@@ -85,11 +85,13 @@ class Measured:
         excess: (frames, 30) how far each joint lies outside its box, radians.
         out_of_limit: (frames, 30) 1 for joints outside their box, else 0.
         out_of_range: (frames, 30) 1 for joints beyond their anatomical range, else 0.
+        beyond_pi: (frames, 30) 1 for joints whose vectors were longer than pi, else 0.
     """
 
     excess: Float32[np.ndarray, "frames 30"]
     out_of_limit: Float32[np.ndarray, "frames 30"]
     out_of_range: Float32[np.ndarray, "frames 30"]
+    beyond_pi: Float32[np.ndarray, "frames 30"]
 
 
 def column_sums(values: Float32[np.ndarray, "rows columns"]) -> Float32[np.ndarray, "columns"]:
@@ -102,8 +104,9 @@ def measure(frames: LiveFrames, statistics: PoseStatistics) -> Measured:
     angles, turned = anatomical_angles(frames.joints), frames.angles
     live = frames.live.repeat(15, axis=1)
     excess, beyond = beyond_box(frames.vectors), out_of_range(angles).astype(np.float32)
+    beyond_pi = frames.beyond_pi.astype(np.float32)
     if not live.all():
-        excess, beyond, turned = excess * live, beyond * live, turned * live
+        excess, beyond, beyond_pi, turned = (part * live for part in (excess, beyond, beyond_pi, turned))
     outside = (excess > 0).astype(np.float32)
     statistics.live = statistics.live + frames.live.sum(axis=0)
     statistics.counts = statistics.counts + _histograms(angles, live)
@@ -115,7 +118,7 @@ def measure(frames: LiveFrames, statistics: PoseStatistics) -> Measured:
     statistics.usable = statistics.usable + len(poses)
     statistics.total = statistics.total + column_sums(poses)
     statistics.products = statistics.products + poses.T @ poses
-    return Measured(excess, outside, beyond)
+    return Measured(excess, outside, beyond, beyond_pi)
 
 
 def _histograms(

@@ -42,16 +42,19 @@ class SequenceSums:
         """Take in live frames; without ``measured`` (no mean hand known) only their motion."""
         if not len(frames):
             return
-        steps, bends = np.isfinite(frames.turned), np.isfinite(frames.bent)
-        columns = [frames.live, steps, np.where(steps, frames.turned, 0), bends, np.where(bends, frames.bent, 0)]
-        if measured is None:
-            columns += [np.zeros_like(frames.live)] * 4
-        else:
-            columns += [frames.live, measured.out_of_limit @ EACH_SIDE, measured.out_of_range @ EACH_SIDE]
-            columns.append((frames.beyond_pi.astype(np.float32) @ EACH_SIDE) * frames.live)
-        table = np.concatenate(columns, axis=1, dtype=np.float64)
         starts = np.flatnonzero(np.diff(frames.sequence, prepend=-1))
-        self._sums[frames.sequence[starts]] += np.add.reduceat(table, starts, axis=0)
+        numbers = frames.sequence[starts]
+        steps, bends = np.isfinite(frames.turned), np.isfinite(frames.bent)
+        motion = [frames.live, steps, np.where(steps, frames.turned, 0), bends, np.where(bends, frames.bent, 0)]
+        by_frame = np.concatenate(motion, axis=1, dtype=np.float64)
+        self._sums[numbers, : by_frame.shape[1]] += np.add.reduceat(by_frame, starts, axis=0)
+        if measured is None:
+            return
+        # As a matrix product that adds up each sequence's frames: joint by joint it is ten times as fast.
+        each_sequence = (numbers[:, None] == frames.sequence).astype(np.float32)
+        by_joint = (measured.out_of_limit, measured.out_of_range, measured.beyond_pi)
+        counts = [each_sequence @ frames.live, *(each_sequence @ part @ EACH_SIDE for part in by_joint)]
+        self._sums[numbers, by_frame.shape[1] :] += np.concatenate(counts, axis=1)
 
     def add_frames(self, judged: Judged, sequence: Int64[np.ndarray, "frames"], kept: slice, first: int) -> None:
         """Take in frames, dead or alive, for their frozen spans and hashes.

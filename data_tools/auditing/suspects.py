@@ -32,35 +32,18 @@ class Suspects:
         self._found: dict[tuple[str, str], list[tuple[float, int, int, np.ndarray]]] = {}
 
     def add(self, frames: LiveFrames, measured: Measured) -> None:
-        """Look at live frames."""
-        excess = measured.excess @ EACH_SIDE
-        shaken = np.flatnonzero(frames.jitter)
-        beyond = np.flatnonzero(frames.beyond_pi.any(axis=1))
-        for side, word in enumerate(SIDES):
-            self._offer(frames, JITTER, word, shaken, np.sqrt(np.nan_to_num(frames.bent[shaken, side])))
-            self._offer(frames, BEYOND_LIMITS, word, None, excess[:, side])
-            joints = frames.beyond_pi[beyond, 15 * side : 15 * side + 15].sum(axis=1, dtype=np.float32)
-            self._offer(frames, BEYOND_PI, word, beyond, joints * frames.live[beyond, side])
-
-    def _offer(
-        self,
-        frames: LiveFrames,
-        reason: str,
-        side: str,
-        rows: Int64[np.ndarray, "offered"] | None,
-        scores: Float32[np.ndarray, "offered"],
-    ) -> None:
-        """Keep the frame of the largest score; ``rows`` says which frames the scores are of, None for all."""
-        if not len(scores):
-            return
-        worst = int(scores.argmax())
-        if scores[worst] > 0:
-            row = worst if rows is None else int(rows[worst])
-            self._keep(
-                reason,
-                side,
-                (float(scores[worst]), int(frames.sequence[row]), int(frames.frame[row]), frames.hands[row]),
-            )
+        """Look at live frames: the worst of them for each reason and side is kept."""
+        scores = {BEYOND_LIMITS: measured.excess @ EACH_SIDE}
+        if frames.jitter.any():
+            scores[JITTER] = np.sqrt(np.nan_to_num(frames.bent)) * frames.jitter[:, None]
+        if frames.beyond_pi.any():
+            scores[BEYOND_PI] = measured.beyond_pi @ EACH_SIDE
+        for reason, by_frame in scores.items():
+            for side, own in zip(SIDES, by_frame.T, strict=True):
+                row = int(own.argmax())
+                if own[row] > 0:
+                    place = int(frames.sequence[row]), int(frames.frame[row])
+                    self._keep(reason, side, (float(own[row]), *place, frames.hands[row]))
 
     def _keep(self, reason: str, side: str, row: tuple[float, int, int, np.ndarray]) -> None:
         kept = self._found.setdefault((reason, side), [])

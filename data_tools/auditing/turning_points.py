@@ -34,6 +34,10 @@ MOST_POINTS = 1_200_000
 _PER_FRAMES, _LEAST = 32, 16
 """A stretch keeps its most prominent turning points: sixteen, and one for each 32 frames."""
 
+_ALWAYS = 8
+"""Most prominent turning points that a stretch keeps however much is thinned out: twice as many as two sequences need
+to be told to be one recording."""
+
 
 def _axes() -> tuple[Float32[np.ndarray, "90 directions"], Float32[np.ndarray, "90 numbers"]]:
     """Fixed random directions that mirroring leaves alone, and rows of a descriptor: half of them it negates."""
@@ -87,7 +91,9 @@ class TurningPoints:
 def thinning_of(sequences: int, frames: int) -> int:
     """By how much to thin out the turning points of a corpus so that they are soon looked up: a power of two.
 
-    Up to some twelve million frames in clips of eight seconds nothing is thinned; above that short copies are missed.
+    Up to some twelve million frames in clips of eight seconds nothing is thinned. Above that a sequence still keeps its
+    eight most prominent points, so that a clip of two seconds that comes back as a whole is found in a corpus of any
+    size as it would be in a small one; a short piece of a long recording may be missed.
     """
     return 1 << max(0, math.ceil(math.log2(max(1, (sequences * _LEAST + frames // _PER_FRAMES) / MOST_POINTS))))
 
@@ -104,7 +110,7 @@ def turning_points(
         hands: Model convention.
         frame: Their numbers in the file, ascending.
         sequence: Which sequence each belongs to; a stretch ends where it changes.
-        thinning: Keep so many times fewer (:func:`thinning_of`).
+        thinning: Keep so many times fewer (:func:`thinning_of`), but some of every sequence.
     """
     edges = np.flatnonzero(np.diff(sequence)) + 1
     if not len(frame):
@@ -165,4 +171,4 @@ def _most_prominent(
     ordered = sequence[order]
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
     rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
-    return np.sort(order[rank * thinning < _LEAST + lengths[ordered] // _PER_FRAMES])
+    return np.sort(order[(rank < _ALWAYS) | (rank * thinning < _LEAST + lengths[ordered] // _PER_FRAMES)])

@@ -74,12 +74,14 @@ def judged(rows: Mapping[str, LeakRow]) -> tuple[Verdict, str]:
     """
     test, shuffled = rows["test to train"], rows[SHUFFLED]
     near = (
-        f"{test.nearer:.0%} of the test frames lie nearer to a train frame than train frames lie to each other; "
-        f"{shuffled.nearer:.0%} would if frames had been shuffled"
+        f"{100 * test.nearer:.0f} % of the test frames lie nearer to a train frame than train frames lie to each "
+        f"other; {100 * shuffled.nearer:.0f} % would if frames had been shuffled"
     )
     copies = {name: row.identical for name, row in rows.items() if name in ("test to train", "val to train")}
     if max(copies.values()) > FEW_COPIES:
-        what = " and ".join(f"{share:.1%} of the {name.split()[0]} frames" for name, share in copies.items() if share)
+        what = " and ".join(
+            f"{100 * share:.1f} % of the {name.split()[0]} frames" for name, share in copies.items() if share
+        )
         leaks = max(copies.values()) > MANY_COPIES
         end = "the split leaks" if leaks else "a few recordings are in the sources twice"
         return "leaks" if leaks else "partly", f"{what} stand in train as well: {end}. {near}"

@@ -87,7 +87,9 @@ def _cause(
         dead = any(flag.startswith(DEAD.split()[0]) for flag in stock.flags[row])
         return f"{'dead hands' if dead else 'unusable hands'}, {usable:,} of {frames:,} frames usable"
     if limits[row].sum() < want.sum():
-        return f"only {usable:,} frames"
+        room = int(stock.capacity[row].sum())
+        between = f": {usable - room:,} of {usable:,} keep the splits of a recording apart" if room < usable else ""
+        return f"only {room:,} frames{between}"
     lacking = [name for k, name in enumerate(stock.splits) if limits[row, k] < want[k]]
     return f"too few frames in its {_listed(lacking, _NAMED)} sequences"
 

@@ -35,8 +35,8 @@ FROZEN_FRAMES = 30
 """A hand that stands still for a second (30 frames where the rate is unknown) is frozen."""
 
 _EQUAL = 1e-5  # rad per component: float16 storage rounds 0.01 rad by as much
-_JITTER_RADIANS = 0.03  # RMS per component and frame: 30 frames/s times 0.03 is a tremor of 50 degrees/s and more
-_JITTER_REVERSAL = 0.7  # |x2 - 2 x1 + x0| over |x1 - x0| + |x2 - x1|: near 0 in smooth motion, 0.87 in white noise
+JITTER_RADIANS = 0.03  # RMS per component and frame: 30 frames/s times 0.03 is a tremor of 50 degrees/s and more
+JITTER_REVERSAL = 0.7  # |x2 - 2 x1 + x0| over |x1 - x0| + |x2 - x1|: near 0 in smooth motion, 0.87 in white noise
 
 
 def frozen_frames(fps: float | None) -> int:
@@ -133,6 +133,8 @@ def _where(candidates: Bool[np.ndarray, "frames"], test, values: np.ndarray, *ar
 
 
 def _beyond_pi(hands: Float32[np.ndarray, "frames 90"]) -> Bool[np.ndarray, "frames"]:
+    if max(hands.max(), -hands.min()) < math.pi / math.sqrt(3):  # a fifth of the time, and nearly always enough
+        return np.zeros(len(hands), bool)
     joints = hands.reshape(len(hands), -1, 3)
     return (np.einsum("njc,njc->nj", joints, joints) > math.pi**2).any(axis=1)
 
@@ -159,8 +161,8 @@ def _jitter(
     """Tell which frames lie between two large steps in opposite directions."""
     out = np.zeros(len(hands), bool)
     sizes = np.hypot(moved[:, 0], moved[:, 1])
-    large = np.isfinite(sizes) & (sizes > _JITTER_RADIANS * math.sqrt(hands.shape[1]))
+    large = np.isfinite(sizes) & (sizes > JITTER_RADIANS * math.sqrt(hands.shape[1]))
     rows = np.flatnonzero(large[:-1] & large[1:])
     bend = hands[rows + 1] - 2 * hands[rows] + hands[rows - 1]
-    out[rows] = np.sqrt(np.einsum("nc,nc->n", bend, bend)) > _JITTER_REVERSAL * (sizes[rows] + sizes[rows + 1])
+    out[rows] = np.sqrt(np.einsum("nc,nc->n", bend, bend)) > JITTER_REVERSAL * (sizes[rows] + sizes[rows + 1])
     return out

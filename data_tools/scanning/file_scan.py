@@ -181,7 +181,8 @@ def judge(
     )
     if span.has_body:
         with np.errstate(over="ignore", invalid="ignore"):
-            masks["nan"] |= ~np.isfinite(span.poses[:, : HANDS_COLUMNS.start].sum(axis=1))
+            body = span.poses[:, : HANDS_COLUMNS.start]
+            masks["nan"] |= ~np.isfinite(body @ np.ones(body.shape[1], np.float32))
     beside_nan = masks["nan"] | np.append(False, masks["nan"][:-1])
     for side, name in enumerate(SIDES):
         masks[f"live_{name}"] = alive(masks, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from data_tools import audit, scan
-from data_tools.auditing import audit_pass
+from data_tools.auditing import audit_pass, turning_points
 from data_tools.auditing.audit_tables import AngleHistograms, DatasetDistances
 from data_tools.dataset_audit import Audit, is_audit
 from data_tools.pose_layout import mirror_hands
@@ -134,6 +134,23 @@ def test_copies_are_found_and_nothing_else(copies: Path) -> None:
     assert novelty["Bedlam"] < novelty["CMU"]
 
 
+def test_short_copies_are_found_in_a_corpus_of_any_size(
+    tmp_path: Path, moving_hands: MovingHands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(4)
+    for seed in range(12):
+        hands = moving_hands(300, seed)[::5]  # two seconds of quick motion
+        amass(tmp_path / "data" / "CMU" / f"{seed}_poses.npz", hands)
+        if seed < 6:
+            amass(tmp_path / "data" / "Bedlam" / f"{seed}_poses.npz", hands + rng.normal(0, 0.01, hands.shape))
+    small = measured(tmp_path / "data").duplicates.select("sequence_a", "sequence_b").rows()
+    monkeypatch.setattr(turning_points, "MOST_POINTS", 1)
+    large = measured(tmp_path / "data").duplicates.select("sequence_a", "sequence_b").rows()
+    assert large == small
+    assert len(large) >= 5
+    assert all(a == b for a, b in large)
+
+
 def test_a_second_audit_reads_nothing(copies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     catalog, cache = scan(copies, cache=False), tmp_path / "cache.sqlite"
     calls: list[tuple[int, int, str]] = []
@@ -148,6 +165,16 @@ def test_a_second_audit_reads_nothing(copies: Path, tmp_path: Path, monkeypatch:
     assert again.fingerprint == first.fingerprint
     for name, table in again.tables().items():
         assert table.equals(first.tables()[name]), name
+
+
+def test_the_fingerprint_does_not_depend_on_the_order_of_reading(tmp_path: Path, moving_hands: MovingHands) -> None:
+    for name in ("one_long_name", "another_long_name", "the_last_long_name"):
+        amass(tmp_path / "data" / "CMU" / f"{name}_poses.npz", moving_hands(60, 0))
+    catalog = scan(tmp_path / "data", cache=False)
+    files = [pl.DataFrame([row], catalog.sequences.schema, orient="row") for row in catalog.sequences.rows()]
+    shuffled = replace(catalog, source=pl.concat(files[::-1]).sort("dataset", "path", "start"))
+    assert shuffled.sequences.equals(catalog.sequences)
+    assert audit(shuffled, cache=False).fingerprint == audit(catalog, cache=False).fingerprint
 
 
 def test_an_interrupted_audit_keeps_what_it_did(copies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ def test_a_few_copies_in_the_sources_are_said(motion: np.ndarray) -> None:
     copied[:3] = copied[LENGTH : LENGTH + 3]
     report = measured(copied, whole_sequences())
     assert report.verdict == "partly"
-    assert report.words.startswith("0.6% of the test frames stand in train as well: a few recordings")
+    assert report.words.startswith("0.6 % of the test frames stand in train as well: a few recordings")
 
 
 def test_copies_are_found_among_all_frames(motion: np.ndarray) -> None:

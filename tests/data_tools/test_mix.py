@@ -107,6 +107,15 @@ def test_dead_hands_are_said_and_made_up_for(make_catalog: MakeCatalog) -> None:
     assert rows["GRAB"]["rate"] == 0.3
 
 
+def test_frames_between_the_splits_of_one_recording_are_said(make_catalog: MakeCatalog) -> None:
+    chosen = plan(make_catalog({"GRAB": [600]}), replace(DEFAULT, total=1000))
+    given_ = int(chosen.given.sum())
+    assert 0 < given_ < 600
+    assert chosen.why == (
+        f"short: only {given_} frames: {600 - given_} of 600 keep the splits of a recording apart; the rest is missing",
+    )
+
+
 def test_many_datasets_may_repeat(make_catalog: MakeCatalog) -> None:
     catalog = make_catalog({name: [40] * 12 for tier in DEFAULT.tiers.values() for name in tier})
     chosen = plan(catalog, replace(DEFAULT, total=1_000_000, shortfall="repeat"))
