@@ -173,7 +173,9 @@ def _add_using(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser = add("render", "draw a contact sheet of poses")
     parser.add_argument("poses", metavar="POSES", help="npz with left_hand_pose and right_hand_pose (N, 45)")
     parser.add_argument("--out", required=True, metavar="PICTURE", help="picture.png to write")
-    parser.add_argument("--view", choices=["palm", "back"], default="palm", help="side of the hand (default: palm)")
+    parser.add_argument(
+        "--view", choices=["palm", "back", "thumb"], default="palm", help="side of the hand (default: palm)"
+    )
     parser = add("export", "write poses, or what a run has learnt, as a picture, film, rigged mesh, page or numbers")
     parser.add_argument("source", metavar="RUN_OR_POSES", help="folder of a run, poses.npz or .json, or a recording")
     parser.add_argument(

@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from handprior_viz.live_markup import LiveMarkup
-from handprior_viz.trainings.table import duration
+from handprior_viz.number_words import duration
 
 SHOWN_EVERY = 0.2
 """Seconds between two looks at the progress, at least."""

@@ -8,8 +8,8 @@
         notebook.screenshot(tmp_path / "try.png")
 
 In a test module take the fixture instead: ``from tests.jupyter_browser import lab as lab`` (the ``as`` tells ruff that
-it is used) and ``def test_x(lab: Lab): ...``; it skips where no Chromium is installed. Playwright allows one browser at
-a time in a thread: do not use it together with one that a wider fixture holds open.
+it is used) and ``def test_x(lab: Lab): ...``, or ``browser`` for bare pages; they skip where no Chromium is installed.
+Playwright allows one browser at a time in a thread: do not use one together with one that a wider fixture holds open.
 """
 
 from __future__ import annotations
@@ -216,6 +216,15 @@ def voila(path: Path, *, width: int = 1400, height: int = 1000) -> Iterator[Note
         notebook = _new_page(browser, width, height)
         notebook.page.goto(url, timeout=90_000)
         yield notebook
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium for a module's bare pages; skips where none is installed."""
+    if chromium() is None:
+        pytest.skip("needs Chromium (system package `chromium`)")
+    with open_browser() as running:
+        yield running
 
 
 @pytest.fixture

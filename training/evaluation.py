@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,12 @@ from torch import Tensor
 from training.checkpoints import load_prior
 from training.frame_loading import evenly, prepared_frames
 from training.metrics import (
+    Look,
     frechet_distance,
     hand_points,
     joint_angles,
     limit_violations,
+    look_at_nothing,
     nearest_turn,
     overlap,
     pairwise_distance,
@@ -37,7 +40,13 @@ if TYPE_CHECKING:
 
     from data_tools.store import PoseStore
 
-SCORED_AT_ONCE = 4096
+SCORED_AT_ONCE = 1024
+"""Frames: a bound of 64 draws each takes 0.6 s of one core, so that whoever cancels does not wait."""
+
+DRAWN_AT_ONCE = 4096
+
+Stage = Callable[[float, str], object]
+"""Called with which share of a run is measured, and what is measured next; before each batch of it, too."""
 
 Runs = Iterable[str | Path | RunFolder] | str | Path | RunFolder
 
@@ -118,8 +127,15 @@ def each(runs: Runs) -> list[str | Path | RunFolder]:
     return [runs] if isinstance(runs, str | Path | RunFolder) else list(runs)
 
 
-def measure(run: str | Path | RunFolder, reference: ReferencePoses) -> Measured:
+def measure(
+    run: str | Path | RunFolder, reference: ReferencePoses, *, stage: Stage = lambda share, what: None
+) -> Measured:
     """Measure everything of one run.
+
+    Args:
+        run: Its folder.
+        reference: What it is measured on.
+        stage: Called before each part of it, and before each batch.
 
     Raises:
         FileNotFoundError: No such run, or one without a checkpoint.
@@ -127,10 +143,15 @@ def measure(run: str | Path | RunFolder, reference: ReferencePoses) -> Measured:
     """
     prior = load_prior(run)
     check_fits(prior, reference.store)
-    means, frame_nll = score_frames(prior, prior.prepare(reference.scored), seed=reference.settings.seed)
+    frames, seed = prior.prepare(reference.scored), reference.settings.seed
+    look = _steps(stage, (0.0, 0.4), "likelihood", len(frames) / SCORED_AT_ONCE)
+    means, frame_nll = score_frames(prior, frames, seed=seed, look=look)
+    stage(0.4, "through the latents and back")
     through, frame_degrees = _through_latents(prior, reference)
-    drawn, speed = _draw(prior, reference)
+    look = _steps(stage, (0.5, 0.7), "drawing poses", reference.settings.samples / DRAWN_AT_ONCE)
+    drawn, speed = _draw(prior, reference, look)
     whole = drawn[torch.isfinite(drawn).all(1)]
+    stage(0.7, "drawn poses beside real ones")
     config, card = _about(run)
     measured = {name.removeprefix("val/"): value for name, value in means.items()}
     scores = {"nll": measured.pop("nll"), "bpd": measured.pop("bpd")} | through | sample_scores(whole, reference)
@@ -153,15 +174,22 @@ def measure(run: str | Path | RunFolder, reference: ReferencePoses) -> Measured:
     )
 
 
+def _steps(stage: Stage, shares: tuple[float, float], what: str, many: float) -> Look:
+    """A look before each of so many batches, which says how far they are from the first share to the second."""
+    first, last = shares
+    done = itertools.count()
+    return lambda: stage(first + (last - first) * next(done) / many, what)
+
+
 @torch.no_grad()
 def sample_scores(drawn: Float[Tensor, "n dim"], reference: ReferencePoses) -> dict[str, float | None]:
     """Scores of drawn poses beside the held-out ones; None for all where there are hardly any of either."""
-    s, moving = reference.settings, reference.moving
+    s, moving, look = reference.settings, reference.moving, reference.look
     if min(len(drawn), len(reference.real)) < s.fewest:
         return dict.fromkeys(score.key for score in SCORES if score.group == SAMPLES)
     some = drawn[evenly(len(drawn), s.overlap)]
-    shares = overlap(reference.real, some[:, moving], real_radii=reference.real_radii)
-    near = nearest_turn(reference.turning(drawn[: s.nearest]), reference.turning(reference.known))
+    shares = overlap(reference.real, some[:, moving], real_radii=reference.real_radii, look=look)
+    near = nearest_turn(reference.turning(drawn[: s.nearest]), reference.turning(reference.known), look=look)
     return {
         "apd": 100 * pairwise_distance(hand_points(drawn[: s.spread], reference.model)),
         "fid": frechet_distance(drawn[:, moving], reference.held_out[:, moving]),
@@ -192,20 +220,24 @@ def _through_latents(prior: Prior, reference: ReferencePoses) -> tuple[dict[str,
 
 def _and_back(prior: Prior, poses: Tensor, reference: ReferencePoses) -> tuple[Tensor, Tensor]:
     """Poses through the latents and back, and by how much each has turned: degrees, mean over joints that move."""
-    back = torch.cat([prior.decode(prior.encode(part)) for part in poses.split(SCORED_AT_ONCE)])
+    parts = []
+    for part in poses.split(SCORED_AT_ONCE):
+        reference.look()
+        parts.append(prior.decode(prior.encode(part)))
+    back = torch.cat(parts)
     return back, joint_angles(poses, back)[:, reference.turning_joints].mean(1) * (180 / math.pi)
 
 
-def _draw(prior: Prior, reference: ReferencePoses) -> tuple[Float[Tensor, "n dim"], float]:
+def _draw(prior: Prior, reference: ReferencePoses, look: Look) -> tuple[Float[Tensor, "n dim"], float]:
     """Draw poses, and say how many of them a second."""
     count = reference.settings.samples
     generator = torch.Generator().manual_seed(reference.settings.seed)
     prior.sample(2)  # what the first call sets up is not the speed of drawing
     began = time.perf_counter()
-    parts = [
-        prior.sample(min(SCORED_AT_ONCE, count - start), generator=generator)
-        for start in range(0, count, SCORED_AT_ONCE)
-    ]
+    parts = []
+    for start in range(0, count, DRAWN_AT_ONCE):
+        look()
+        parts.append(prior.sample(min(DRAWN_AT_ONCE, count - start), generator=generator))
     return torch.cat(parts), count / max(time.perf_counter() - began, 1e-9)
 
 
@@ -263,14 +295,15 @@ def score(prior: Prior, frames: Float[Tensor, "frames columns"], *, seed: int = 
 
 @torch.no_grad()
 def score_frames(
-    prior: Prior, frames: Float[Tensor, "frames columns"], *, seed: int = 0
+    prior: Prior, frames: Float[Tensor, "frames columns"], *, seed: int = 0, look: Look = look_at_nothing
 ) -> tuple[dict[str, float], Float[Tensor, "frames"]]:
-    """As :func:`score`, and the negative log-likelihood of each frame, nats."""
+    """As :func:`score`, and the negative log-likelihood of each frame, nats; ``look`` is called between batches."""
     training = prior.training
     prior.eval()
     means, each_nll = RunningMeans(), []
     generator = torch.Generator(device=prior.device).manual_seed(seed)
     for batch in frames.to(prior.device).split(SCORED_AT_ONCE):
+        look()
         measured = prior.scores(batch, generator)
         means.add(measured, len(batch))
         each_nll.append(measured["nll"].expand(len(batch)))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,14 @@ NEIGHBOURS = 3
 
 _DISTANCES_AT_ONCE = 1 << 23
 """Distances held in memory together: 64 MB in double precision."""
+
+Look = Callable[[], object]
+"""Called between blocks of long work, a second apart at most; what it raises ends the work."""
+
+
+def look_at_nothing() -> None:
+    """A :data:`Look` that lets all work go on."""
+
 
 _REFINED = 4
 """Nearest candidates whose angles are computed again in double precision: arccos near 1 loses half the digits."""
@@ -73,6 +81,7 @@ def overlap(
     *,
     k: int = NEIGHBOURS,
     real_radii: Float64[Tensor, "n"] | None = None,
+    look: Look = look_at_nothing,
 ) -> Overlap:
     """Precision, recall, density and coverage; a pose's ball reaches to its k-th nearest neighbour of its own set.
 
@@ -81,16 +90,17 @@ def overlap(
         drawn: Poses of a prior.
         k: Neighbours.
         real_radii: ``neighbour_radii(real, k)``, if it is known already.
+        look: Called between blocks.
 
     Raises:
         ValueError: A set of no more than k poses.
     """
-    radii = neighbour_radii(real, k) if real_radii is None else real_radii
-    drawn_radii = neighbour_radii(drawn, k)
+    radii = neighbour_radii(real, k, look=look) if real_radii is None else real_radii
+    drawn_radii = neighbour_radii(drawn, k, look=look)
     in_balls = torch.zeros(len(drawn), dtype=torch.long)
     recalled = torch.zeros(len(real), dtype=torch.bool)
     covered = torch.zeros(len(real), dtype=torch.bool)
-    for rows, distance in _distances(real, drawn):
+    for rows, distance in _distances(real, drawn, look):
         inside = distance <= radii[rows, None]
         in_balls += inside.sum(0)
         covered[rows] = inside.any(1)
@@ -103,8 +113,10 @@ def overlap(
     )
 
 
-def neighbour_radii(points: Float[Tensor, "n dim"], k: int = NEIGHBOURS) -> Float64[Tensor, "n"]:
-    """Distance from each point to its k-th nearest other one, in the points' unit.
+def neighbour_radii(
+    points: Float[Tensor, "n dim"], k: int = NEIGHBOURS, *, look: Look = look_at_nothing
+) -> Float64[Tensor, "n"]:
+    """Distance from each point to its k-th nearest other one, in the points' unit; ``look`` is called between blocks.
 
     Raises:
         ValueError: No more than k points.
@@ -112,7 +124,7 @@ def neighbour_radii(points: Float[Tensor, "n dim"], k: int = NEIGHBOURS) -> Floa
     if len(points) <= k:
         raise ValueError(f"the {k}. nearest neighbour needs more than {k} poses, got {len(points)}")
     radii = torch.empty(len(points), dtype=torch.float64)
-    for rows, distance in _distances(points, points):
+    for rows, distance in _distances(points, points, look):
         own = torch.arange(rows.start, rows.stop)
         distance[torch.arange(len(own)), own] = torch.inf
         radii[rows] = distance.kthvalue(k, dim=1).values
@@ -120,7 +132,7 @@ def neighbour_radii(points: Float[Tensor, "n dim"], k: int = NEIGHBOURS) -> Floa
 
 
 def _distances(
-    asked: Float[Tensor, "n dim"], known: Float[Tensor, "m dim"]
+    asked: Float[Tensor, "n dim"], known: Float[Tensor, "m dim"], look: Look
 ) -> Iterator[tuple[slice, Float64[Tensor, "block m"]]]:
     """Euclidean distances in blocks of rows. As a matrix product, in double precision because near points cancel."""
     centre = known.double().mean(0)
@@ -128,6 +140,7 @@ def _distances(
     norms = known.square().sum(1)
     size = max(1, _DISTANCES_AT_ONCE // len(known))
     for start in range(0, len(asked), size):
+        look()
         block = asked[start : start + size]
         squared = torch.addmm(norms, block, known.T, alpha=-2).add_(block.square().sum(1, keepdim=True))
         yield slice(start, start + len(block)), squared.clamp_min_(0).sqrt_()
@@ -138,6 +151,7 @@ def nearest_turn(
     known: Float[Tensor, "m dim"],
     *,
     groups: tuple[Int[Tensor, "n"], Int[Tensor, "m"]] | None = None,
+    look: Look = look_at_nothing,
 ) -> Float64[Tensor, "n"]:
     """How far each pose is from the nearest known one: angles between their joints, summed over joints, radians.
 
@@ -148,11 +162,13 @@ def nearest_turn(
         known: Axis-angle, radians; all are looked at, in blocks.
         groups: Group of each pose and of each known one, such as their sequence: neighbours of the same group do not
             count. A pose whose whole neighbourhood is its own group gets infinity.
+        look: Called between blocks.
     """
     asked, others = (roma.rotvec_to_unitquat(x.float().unflatten(-1, (-1, 3))).transpose(0, 1) for x in (poses, known))
     nearest = torch.empty(len(poses), dtype=torch.float64)
     size = max(1, _DISTANCES_AT_ONCE // 4 // len(known))
     for start in range(0, len(poses), size):
+        look()
         rows = slice(start, min(start + size, len(poses)))
         total = torch.zeros(rows.stop - rows.start, len(known))
         for mine, theirs in zip(asked[:, rows], others, strict=True):

@@ -15,9 +15,11 @@ from torch import Tensor
 from data_tools.hand_model import HandModel
 from training.frame_loading import evenly, prepared_frames
 from training.metrics import (
+    Look,
     frechet_distance,
     hand_points,
     limit_violations,
+    look_at_nothing,
     nearest_turn,
     neighbour_radii,
     overlap,
@@ -71,15 +73,21 @@ class ReferencePoses:
         store: Where they are from.
         settings: How many.
         model: The hand whose points are measured.
+        look: Called between blocks of whatever is computed with them.
     """
 
     store: PoseStore
     settings: ScoredFrames
     model: HandModel
+    look: Look = look_at_nothing
 
     @classmethod
     def of(
-        cls, store: PoseStore | str | Path, settings: ScoredFrames | None = None, model: HandModel | None = None
+        cls,
+        store: PoseStore | str | Path,
+        settings: ScoredFrames | None = None,
+        model: HandModel | None = None,
+        look: Look = look_at_nothing,
     ) -> ReferencePoses:
         """Open a store for scoring.
 
@@ -87,6 +95,7 @@ class ReferencePoses:
             store: The store, or its folder.
             settings: How many frames and poses; the usual numbers by default.
             model: Default: the user's licensed hand model if there is one, else the open hand.
+            look: Called between blocks of whatever is computed with them; what it raises ends that.
 
         Raises:
             ValueError: The split is train, or not in the store.
@@ -97,7 +106,7 @@ class ReferencePoses:
         settings = settings or ScoredFrames()
         if settings.split == "train":
             raise ValueError("split must be test or val: scores on frames that were trained on say nothing")
-        return cls(opened, settings, model or HandModel())
+        return cls(opened, settings, model or HandModel(), look)
 
     @cached_property
     def scored(self) -> Float[Tensor, "frames dim"]:
@@ -123,7 +132,7 @@ class ReferencePoses:
     @cached_property
     def real_radii(self) -> Float64[Tensor, "frames"]:
         """Distance from each of :attr:`real` to its third nearest other one."""
-        return neighbour_radii(self.real)
+        return neighbour_radii(self.real, look=self.look)
 
     @cached_property
     def known(self) -> Float[Tensor, "frames dim"]:
@@ -159,21 +168,24 @@ class ReferencePoses:
         some = self._poses("train", s.overlap)[:, self.moving]
         asked = evenly(len(rows), s.nearest)
         groups = (_codes(rows)[asked], _codes(rows)[evenly(len(rows), s.known)])
-        near = nearest_turn(self.turning(self._poses("train", s.nearest)), self.turning(self.known), groups=groups)
-        shares = (
-            overlap(self.real, some, real_radii=self.real_radii) if min(len(some), len(self.real)) > s.fewest else None
-        )
+        near = self._nearest("train", groups)
+        enough = min(len(some), len(self.real)) > s.fewest
+        shares = overlap(self.real, some, real_radii=self.real_radii, look=self.look) if enough else None
         return self._row("real: training poses", drawn, self.held_out, near, shares)
 
     def _held_out_row(self) -> dict[str, float | str | None]:
         s, rows = self.settings, self.store.split_rows(self.settings.split)
         codes = _codes(rows)[evenly(len(rows), s.samples)]
         first, second = _halves(codes)
-        near = nearest_turn(self.turning(self._poses(s.split, s.nearest)), self.turning(self.known))
+        near = self._nearest(s.split)
         a, b = self.held_out[first], self.held_out[second]
         parts = [half[evenly(len(half), s.overlap)][:, self.moving] for half in (a, b)]
-        shares = overlap(*parts) if min(map(len, parts)) >= s.fewest else None
+        shares = overlap(*parts, look=self.look) if min(map(len, parts)) >= s.fewest else None
         return self._row("real: held-out poses", a, b, near, shares, self._poses(s.split, s.spread))
+
+    def _nearest(self, split: str, groups: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        asked = self.turning(self._poses(split, self.settings.nearest))
+        return nearest_turn(asked, self.turning(self.known), groups=groups, look=self.look)
 
     def _row(
         self, title: str, some: Tensor, others: Tensor, near: Tensor, shares: object, spread: Tensor | None = None

@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +140,8 @@ def compare(
         settings: How many frames and poses; the usual numbers by default.
         model: The hand whose points are measured; default: the user's licensed model if there is one, else the open
             hand.
-        progress: Called with runs done, runs in all, and what is scored.
+        progress: Called with how much is done, of how much (100 for each run and for the real poses), and which run and
+            what of it is scored; many times in each part, so that what it raises ends the work within a second or so.
 
     Raises:
         ValueError: No run, or a prior whose columns are not those of the store.
@@ -148,13 +150,12 @@ def compare(
     wanted = each(runs)
     if not wanted:
         raise ValueError("nothing to score: give at least one run folder")
-    reference = ReferencePoses.of(store, settings, model)
-    say = progress or (lambda done, total, what: None)
+    said = _Said(progress or (lambda done, total, what: None), 100 * (len(wanted) + 1))
+    reference = ReferencePoses.of(store, settings, model, look=said.again)
     measured = []
-    for done, run in enumerate(wanted):
-        say(done, len(wanted), str(run))
-        measured.append(measure(run, reference))
-    say(len(wanted), len(wanted), "real poses")
+    for number, run in enumerate(wanted):
+        measured.append(measure(run, reference, stage=partial(said.stage, number, str(run))))
+    said.stage(len(wanted), "real poses")
     real = reference.real_rows()
     shown = reference.scored[evenly(len(reference.scored), reference.settings.shown)]
     return ScoreTable(
@@ -165,6 +166,20 @@ def compare(
         settings=reference.settings,
         about=_about(reference),
     )
+
+
+class _Said:
+    """What was said last of how far scoring is: it is said again between blocks of work."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._last = progress, (0, total, "")
+
+    def stage(self, runs: int, what: str, share: float = 0.0, part: str = "") -> None:
+        self._last = round(100 * (runs + share)), self._last[1], f"{what}: {part}" if part else what
+        self.again()
+
+    def again(self) -> None:
+        self._progress(*self._last)
 
 
 def _about(reference: ReferencePoses) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from handprior_viz.balancing.coverage import ENERGY_EDGES, MixCoverage
-from handprior_viz.balancing.table import percent
+from handprior_viz.number_words import percent
 
 OPENED_WITH = "the mix that the panel opened with"
 _HINT = "About how much the joints move, which angles they reach and what stands in two datasets nobody has looked yet."

@@ -9,7 +9,7 @@ import numpy as np
 
 from data_tools.catalog import Catalog
 from data_tools.mix import MixPlan
-from handprior_viz.balancing.table import percent
+from handprior_viz.number_words import percent
 
 
 def sentence(plan: MixPlan, catalog: Catalog) -> str:

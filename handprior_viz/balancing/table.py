@@ -11,6 +11,7 @@ from data_tools.catalog import Catalog
 from data_tools.mix import Mix, MixPlan
 from handprior_viz import style
 from handprior_viz.balancing.edits import LEFT_OUT, tier_of
+from handprior_viz.number_words import percent, short_count
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _tier_line(tier: str, rows: Sequence[BalanceRow], totals: Mapping[str, Any])
     said = many if tier == LEFT_OUT else f"<span data-flash>{given:,} frames{of}</span> from {many}"
     return (
         f'<div class="hp-tier" role="row" data-key="tier {escape(tier)}" data-tier="{escape(tier)}">'
-        f'<i style="background:{_colour(tier)}"></i><b>{escape(tier)}</b> {said}</div>'
+        f'<i style="background:{_colour(tier)}"></i><span role="rowheader"><b>{escape(tier)}</b> {said}</span></div>'
     )
 
 
@@ -196,22 +197,3 @@ def _count(frames: int) -> str:
 
 def _colour(tier: str) -> str:
     return style.TIER_COLOURS.get(tier, style.TOKENS.muted)
-
-
-def short_count(count: int) -> str:
-    """A count in at most six characters, exact while it fits: ``5.04M``, ``225k``, ``31,200``."""
-    if count >= 1_000_000:
-        digits = 2 if count < 10_000_000 else 1
-        return f"{count / 1_000_000:.{digits}f}M"
-    return f"{count / 1_000:.0f}k" if count >= 100_000 else f"{count:,}"
-
-
-def percent(share: float) -> str:
-    """A share in per cent, one decimal below ten: ``5.1 %``, ``92 %``; a little is never nothing nor most all."""
-    if 0 < share < 0.0005:
-        return "< 0.1 %"
-    if share == 0:
-        return "0 %"
-    if 0.995 <= share < 1:
-        return "> 99.9 %" if share > 0.9995 else f"{100 * share:.1f} %"
-    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"

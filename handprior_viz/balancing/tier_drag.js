@@ -20,6 +20,15 @@ export default {
       mark();
       panel.querySelector(".hp-balance-dragging")?.classList.remove("hp-balance-dragging");
     }
+    // WebKit tells what a drag enters only so, not as passing over it too.
+    function over(event) {
+      if (!menu) return;
+      const tier = tierAt(event);
+      mark(tier);
+      if (!tier) return;
+      event.preventDefault();
+      event.dataTransfer.dropEffect = "move";
+    }
     const acts = {
       dragstart(event) {
         const line = event.target.closest?.(".hp-balance-name")?.closest(".hp-balance-line");
@@ -31,14 +40,8 @@ export default {
         // Later: a page that changes under the pointer now would end the drag.
         setTimeout(() => { if (menu) line.closest(".hp-balance").classList.add("hp-balance-dragging"); });
       },
-      dragover(event) {
-        if (!menu) return;
-        const tier = tierAt(event);
-        mark(tier);
-        if (!tier) return;
-        event.preventDefault();
-        event.dataTransfer.dropEffect = "move";
-      },
+      dragenter: over,
+      dragover: over,
       drop(event) {
         const tier = tierAt(event);
         if (!tier) return;

@@ -15,7 +15,7 @@ def audit(args: argparse.Namespace) -> Result:
     from data_tools import audit
     from data_tools.mix import Mix
     from handprior_viz.audit_report import page_and_folder, summary, write_report
-    from handprior_viz.balancing.table import percent
+    from handprior_viz.number_words import percent
 
     page_and_folder(args.out)  # a name that cannot be written to is told before an hour's work, not after
     if Path(args.data).suffix == ".parquet" and (args.format or args.hand_mean):

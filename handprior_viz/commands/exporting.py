@@ -29,8 +29,12 @@ def export(args: argparse.Namespace) -> Result:
 
     if args.frames is not None and args.frames < 1:
         raise ValueError(f"--frames {args.frames}: expected at least one frame")
+    if args.fps is not None and not args.fps > 0:
+        raise ValueError(f"--fps {args.fps:g}: expected a number above 0")
     ending = format_of(args.out).ending  # told before the work, not after
     source = Path(args.source)
+    if not source.exists():
+        raise FileNotFoundError(f"{source}: no such file or run; give the folder of a run, poses.npz or a recording")
     from_run = source.is_dir() or source.suffix == ".pt"
     poses, about = _of_run(source, ending, args) if from_run else _of_poses(source, ending, args)
     with ProgressBar("drawing") as progress:

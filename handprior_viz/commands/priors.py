@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from training.score_table import ScoreTable
 
 
+PICTURES = (".png", ".jpg", ".webp")
+"""What ``render`` can write."""
+
+
 def train(args: argparse.Namespace) -> Result:
     """Train one prior in this process, where Ctrl-C asks it to stop and keeps the work; queue several."""
     from training import train
@@ -124,6 +128,9 @@ def _print_scores(table: ScoreTable) -> None:
     rows = [[group.label, *(cell(group, score) for score in shown)] for group in table.groups]
     rows += [[str(row["title"]), *(score.words(row) for score in shown)] for row in table.real]
     print_table(["prior", *(f"{score.title} {score.unit}".strip() for score in shown)], rows)
+    for run in table.runs:
+        if table.trained_here(run) is False:
+            print(f"{run.run} was trained on another store: it may have seen some of these frames")
 
 
 def sample(args: argparse.Namespace) -> Result:
@@ -153,9 +160,11 @@ def render(args: argparse.Namespace) -> Result:
     from handprior_viz.pose_files import read_poses
     from handprior_viz.render import backend, contact_sheet
 
+    out = Path(args.out)
+    if out.suffix.lower() not in PICTURES:
+        raise ValueError(f"{out}: not a picture's name; give one that ends in {' or '.join(PICTURES)}")
     drawn = read_poses(args.poses, licensed_hands_mean())
     sheet = contact_sheet(drawn.hands, view=args.view, synthetic=drawn.synthetic)
-    out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(out)
     print(f"{out} (drawn with {backend()})")

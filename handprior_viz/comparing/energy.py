@@ -12,7 +12,7 @@ from jaxtyping import Float
 from data_tools.store import PoseStore
 from handprior_viz.comparing.runs import ComparedRun, LoadedPriors
 from handprior_viz.explorer.backdrop import Backdrop, energies_of, held_out_split
-from handprior_viz.figures import Strip, minus, nice_ticks, strip
+from handprior_viz.figures import minus, nice_ticks, strip, violin
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.pacing import LatestWins
 from handprior_viz.panel import column
@@ -113,13 +113,13 @@ def energy_table(backdrop: Backdrop, runs: Sequence[ComparedRun], known: Mapping
     for k, (name, tier) in enumerate(backdrop.datasets):
         lines.append(_row(name, tier, backdrop.colours[k], backdrop.dataset_of == k, runs, known, span))
     columns = f"minmax(96px, 1.1fr) repeat({len(runs)}, minmax(0, 1fr))"
-    return f'{heading}<div class="hp-energy" style="--columns:{columns}">{"".join(lines)}</div>'
+    return f'{heading}<div class="hp-energy" tabindex="0" style="--columns:{columns}">{"".join(lines)}</div>'
 
 
 def _heading(runs: Sequence[ComparedRun], split: str) -> str:
     said = (
-        "minus log-likelihood of held-out poses as they are, nats per frame; left is usual; line and "
-        f"number are the median; up to {FRAMES_PER_DATASET} poses of each dataset, {split} split{_bounds(runs)}"
+        "minus log-likelihood of held-out poses as they are, nats per frame; left is usual; line: nine in ten, dot and "
+        f"number: the median; up to {FRAMES_PER_DATASET} poses of each dataset, {split} split{_bounds(runs)}"
     )
     return f'<p class="hp-compare-heading">Energy by dataset <span class="hp-muted">{said}</span></p>'
 
@@ -163,16 +163,7 @@ def _cell(
         words += f"; {len(energies) - len(finite)} without a finite number"
     number = minus(f"{found.spread[1]:.0f}")
     shown = f"<small>{f'<b>{number}</b>' if best else number}</small>"
-    return f'<span class="hp-energy-cell" title="{escape(words)}">{_ridge(found, span)}{shown}</span>'
-
-
-def _ridge(found: Strip, span: tuple[float, float]) -> str:
-    across = np.linspace(0, 100, len(found.heights))
-    line = "L".join(f"{x:.0f} {20 - 18 * height:.0f}" for x, height in zip(across, found.heights, strict=True))
-    middle = min(max((found.spread[1] - span[0]) / (span[1] - span[0]), 0.0), 1.0)
-    shape = f'<path style="fill:{found.colour}" d="M0 20L{line}L100 20Z"/>'
-    mark = f'<path class="hp-energy-middle" d="M{100 * middle:.1f} 0V20"/>'
-    return f'<svg viewBox="0 0 100 20" preserveAspectRatio="none">{shape}{mark}</svg>'
+    return f'<span class="hp-energy-cell" title="{escape(words)}">{violin(found, span)}{shown}</span>'
 
 
 def _axis(span: tuple[float, float]) -> str:

@@ -33,6 +33,7 @@ class ComparedRun:
 
     Attributes:
         run: Its folder.
+        prior: Name of its prior's kind.
         title: The prior in words, and when it was started.
         look: Its colour and stroke, the same as in the training panel of its folder.
         is_bound: Whether its likelihood is a bound.
@@ -40,6 +41,7 @@ class ComparedRun:
     """
 
     run: RunFolder
+    prior: str
     title: str
     look: RunLook
     is_bound: bool
@@ -85,7 +87,7 @@ def first_choice(runs: Sequence[ComparedRun]) -> tuple[str, ...]:
     """Names of the runs that are compared at first: all, or where there are many the newest of each prior."""
     if len(runs) <= AT_ONCE // 2:
         return tuple(run.name for run in runs)
-    newest = {run.title.rpartition(" ")[0]: run.name for run in runs}
+    newest = {run.prior: run.name for run in runs}
     return tuple(run.name for run in runs if run.name in set([*newest.values()][-AT_ONCE:]))
 
 
@@ -145,4 +147,5 @@ def _compared(run: RunFolder, number: int) -> ComparedRun:
     name = str(status.get("prior") or card.get("prior") or "")
     known = PRIORS.get(name)
     title = run_title(run.name, known.title if known else str(card.get("title") or name))
-    return ComparedRun(run, title, RunLook.of(number), known.is_bound if known else bool(card.get("is_bound")), card)
+    is_bound = known.is_bound if known else bool(card.get("is_bound"))
+    return ComparedRun(run, name, title, RunLook.of(number), is_bound, card)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -122,6 +123,6 @@ def sample_rows(runs: Sequence[tuple[ComparedRun, Prior]], store: PoseStore, see
 
 def _spread_over_row(title: str) -> list[str]:
     """A run's title over the first two cells of its row, so that it stays readable where cells are narrow."""
-    prior, _, clock = title.rpartition(" ")
-    words = [prior, clock] if prior else [title]
+    parts = re.fullmatch(r"(.+?) (\d+ \w+ [\d:]+|\S+)", title)  # its prior, and when it was started or its name
+    words = parts.groups() if parts else (title,)
     return [*words, *[""] * (IN_A_ROW - len(words))]

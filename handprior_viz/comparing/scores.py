@@ -105,7 +105,9 @@ class ScoreSection:
         self._depth = W.Dropdown(
             options=list(DEPTHS),
             tooltip="Quick look: 2,000 frames, 5,000 drawn poses. As published: 20,000 and 50,000, which takes longer",
-            layout={"width": "140px"},
+            description="scoring",
+            layout={"width": "200px"},
+            style={"description_width": "initial"},
         )
         self._place = W.Text(
             value=str(out),
@@ -121,8 +123,9 @@ class ScoreSection:
     def _score(self, runs: tuple[ComparedRun, ...], settings: ScoredFrames, report: Report) -> None:
         titles = {str(run.run.path): f"{run.title}, {k} of {len(runs)}" for k, run in enumerate(runs, start=1)}
 
-        def progress(done: int, many: int, what: str) -> None:
-            report(done, many + 1, titles.get(what, what))
+        def progress(done: int, total: int, what: str) -> None:
+            run, colon, part = what.rpartition(": ")
+            report(done, total, titles.get(run, run) + colon + part)
 
         key = self._key(runs, settings)
         table = compare([run.run.path for run in runs], self._store, settings=settings, progress=progress)

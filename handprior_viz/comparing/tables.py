@@ -8,8 +8,8 @@ from typing import Any
 
 from handprior_viz.comparing.runs import ComparedRun
 from handprior_viz.figures import minus
+from handprior_viz.number_words import duration
 from handprior_viz.score_page import BETTER, score_block
-from handprior_viz.trainings.table import duration
 from training.score_definitions import BY_KEY, COST, LATENTS, LIKELIHOOD, SAMPLES, Score
 from training.score_table import Group, ScoreTable
 

@@ -153,7 +153,9 @@ class WalkSection:
             value=0,
             tooltip="Each prior’s own axes, the one that moves its hands most first; or the way that each prior finds "
             "between the same two held-out poses",
-            layout={"width": "210px"},
+            description="walk",
+            layout={"width": "250px"},
+            style={"description_width": "initial"},
         )
         self._which.observe(lambda change: self.along(None if change["new"] == _NO_AXIS else change["new"]), "value")
         self._rack = SliderRack([_AXIS], on_move=self._on_move)

@@ -1,5 +1,21 @@
 // Copying text, also where a page is not served safely (http, file) and the browser offers no clipboard to it.
 
+/** Begin to copy, in the click that asks for it, what is still to come; call what this gives back with the text. Later
+ * Safari would refuse. */
+function copyLater() {
+  let give, begun;
+  const words = new Promise((resolve) => { give = resolve; }).then((text) => new Blob([text], { type: "text/plain" }));
+  try {
+    begun = navigator.clipboard.write([new ClipboardItem({ "text/plain": words })]).then(() => true, () => false);
+  } catch {
+    begun = Promise.resolve(false);
+  }
+  return async (text) => {
+    give(text);
+    return (await begun) || copyText(text);
+  };
+}
+
 /** Put text on the clipboard; false where nothing helps and the person has to copy it by hand. */
 async function copyText(text) {
   try {

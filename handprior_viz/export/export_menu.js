@@ -54,6 +54,7 @@ function groupOf({ title, why, items }) {
 export default {
   render({ model, el }) {
     const { root, button, menu, said } = build(el);
+    let copy = copyText;
     const ending = new AbortController();
     const on = (target, name, act, more = {}) => target.addEventListener(name, act, { signal: ending.signal, ...more });
     const items = () => [...menu.querySelectorAll('.hp-export-item:not([aria-disabled="true"])')];
@@ -87,11 +88,14 @@ export default {
       if (item.getAttribute("aria-disabled") === "true") return;
       menu.hidePopover();
       button.focus({ preventScroll: true });
-      model.send(item.dataset.key === "copy" ? { act: "copy" } : { act: "write", key: item.dataset.key });
+      if (item.dataset.key === "copy") {
+        copy = copyLater();
+        model.send({ act: "copy" });
+      } else model.send({ act: "write", key: item.dataset.key });
     }
     function hear(message, buffers) {
       if (message.text !== undefined) {
-        copyText(message.text).then((copied) => model.send({ act: "copied", copied }));
+        copy(message.text).then((copied) => model.send({ act: "copied", copied }));
       } else if (message.file !== undefined) {
         const link = element("a", "");
         link.href = URL.createObjectURL(new Blob([buffers[0]], { type: message.mime }));

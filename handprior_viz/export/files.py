@@ -21,12 +21,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float, Float32
 
 from data_tools.hand_model import HandModel
 from data_tools.pose_layout import HAND_DIM, HANDS_DIM, POSE_DIM, hands_of
 from handprior_viz.export import pictures
 from handprior_viz.export.pictures import Progress
+from handprior_viz.export.plain_mesh import obj_text
 from handprior_viz.pictures.stage import View
 from handprior_viz.pose_files import poses_json, poses_npz
 from handprior_viz.render import Renderer, caption_of, default_renderer
@@ -197,11 +198,6 @@ class _Order:
         return self.frames if self.frames.shape[1] == POSE_DIM else self.hands
 
     @property
-    def has_body(self) -> bool:
-        """Whether there is a body to show: the poses have one, and the model, too."""
-        return self.frames.shape[1] == POSE_DIM and self.model.kind == "smplx"
-
-    @property
     def rate(self) -> float | None:
         """Frames per second, if there is a motion."""
         return self.fps if len(self.frames) > 1 else None
@@ -261,28 +257,7 @@ def _glb(order: _Order) -> bytes:
 
 
 def _obj(order: _Order) -> str:
-    import trimesh
-
-    scene = trimesh.Scene()
-    for name, vertices, faces in _objects(order):
-        mesh = trimesh.Trimesh(vertices, faces, process=False)
-        scene.add_geometry(mesh, geom_name=name, node_name=name)
-    what = "Whole body, metres, y up" if order.has_body else "Both hands, metres, y up, palms to +z"
-    header = f"{what}. {order.about}. Written by HandPrior"
-    return str(scene.export(file_type="obj", header=header, digits=7, include_normals=False, include_color=False))
-
-
-def _objects(order: _Order) -> Iterator[tuple[str, Float32[np.ndarray, "V 3"], Int[np.ndarray, "F 3"]]]:
-    """What a mesh consists of: the body, or each hand alone, as pictures show them."""
-    model = order.model
-    if order.has_body:
-        body = model.full(order.frames[0])
-        yield "body", body.vertices, body.faces
-        return
-    vertices, side = model.hands(order.hands[0]).vertices, model.side
-    for number, name in enumerate(("left_hand", "right_hand")):
-        mine = model.faces[side[model.faces[:, 0]] == number]
-        yield name, vertices[side == number], mine - int(np.flatnonzero(side == number)[0])
+    return obj_text(order.model, order.numbers[0], about=order.about)
 
 
 def _html(order: _Order) -> str:

@@ -43,7 +43,7 @@ from handprior_viz.figures import gauge
 from handprior_viz.hand_view import HandView
 from handprior_viz.live_markup import PANEL_CSS
 from handprior_viz.slider_rack import Slider, SliderRack
-from handprior_viz.style import DARK, TOKENS
+from handprior_viz.style import DARK, IN_DARK, TOKENS
 from training.latent_axes import name_axes
 from training.prior import Prior
 
@@ -256,10 +256,9 @@ def _css(view: HandView) -> str:
     light = {name: getattr(TOKENS, name) for name in ("background", "panel", "line", "text", "muted")}
     light |= {"button": "#EEF0F3", "pressed": "#DFE3E8"}
     dark = {name: DARK[name] for name in light if name in DARK} | {"button": "#2A323B", "pressed": "#36404B"}
-    in_dark = f":root {{ {_theme(dark)} }} .handprior {{ --hp-accent: {DARK['accent']}; --hp-error: {DARK['error']}; }}"
     themes = [
         f":root {{ color-scheme: light dark; {_theme(light)} }}",
-        f"@media screen and (prefers-color-scheme: dark) {{ {in_dark} }}",
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {_theme(dark)} }} .handprior {{ {IN_DARK} }} }}",
     ]
     return "\n".join([PANEL_CSS, str(view._css), *themes, (_HERE / "live_page.css").read_text("utf-8")])
 

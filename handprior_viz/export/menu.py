@@ -21,7 +21,7 @@ from data_tools.hand_model import HandModel
 from data_tools.pose_layout import COLUMNS, POSE_DIM, hands_of
 from data_tools.store import PoseStore
 from handprior_viz.explorer.backdrop import held_out_energies
-from handprior_viz.export.choices import CHOICES, Choice, menu_groups
+from handprior_viz.export.choices import CHOICES, TITLES, Choice, menu_groups
 from handprior_viz.export.densities import page_density
 from handprior_viz.export.files import save
 from handprior_viz.live_markup import PANEL_CSS
@@ -194,7 +194,8 @@ class ExportMenu:
             poses,
             model=self._model,
             fps=self._fps,
-            title=self._title,
+            title=" · ".join(filter(None, (TITLES["walk"] if choice.what == "walk" else "", self._title))) or None,
+            titles=_places(len(poses)) if choice.key == "walk.png" else None,
             synthetic=self._synthetic,
             prior=prior,
             latent=self._latent() if prior is not None else None,
@@ -253,6 +254,11 @@ def _enter(context: contextvars.Context) -> None:
     """Take over the values of another context, for a whole thread."""
     for variable, value in context.items():
         variable.set(value)
+
+
+def _places(many: int) -> list[str]:
+    """Where poses that are spread evenly over a walk stand on it."""
+    return ["A", *(f"{100 * k / (many - 1):.0f} %" for k in range(1, many - 1)), "B"]
 
 
 def _rounded(values: Float[np.ndarray, "numbers"]) -> list[float]:

@@ -4,9 +4,9 @@ A skeleton of two wrists with 15 joints each, named as in SMPL-X, its weights, a
 Flat hands are the rest pose; metres, y up, upright side by side with the palms to +z, as in every picture.
 
 What a skeleton cannot do are the model's pose correctives, which push vertices by some millimetres before they are
-skinned. They go along as morph targets, as few as keep every vertex of every frame within 0.05 mm (three for a walk
-between two samples), with weights that play with the motion: in each frame the mesh is the model's own within 0.1 mm.
-Whoever poses the joints anew sets the targets' weights to zero and lacks the correctives: 7 mm at most for the open
+skinned. They go along as morph targets, as few as keep every vertex of every frame within 0.05 mm (four for a walk
+between two samples), with weights from 0 to 1 that play with it: in each frame the mesh is the model's own within
+0.1 mm. Whoever poses the joints anew sets the weights to zero and lacks the correctives: 7 mm at most for the open
 hand with 45 degrees at every joint.
 """
 
@@ -61,24 +61,29 @@ def rigged_mesh(rig: HandRig, hands: Hands, *, fps: float = 30.0, about: str = "
 
 
 def corrective_targets(rig: HandRig, hands: Hands) -> tuple[Float32[np.ndarray, "K V 3"], Float32[np.ndarray, "N K"]]:
-    """The pose correctives of a motion as few directions and their weights in each frame (principal components).
+    """The pose correctives of a motion as few targets and their weights in each frame, from 0 to 1.
 
-    Directions are metres, as the hands stand at rest in the file; each one's largest weight is 1.
+    The first is the same in all frames; the others are principal components of how the frames differ, none where they
+    do not. Weights below zero would be right by the standard, but Blender and game engines cut them off. Targets are
+    metres, as the hands stand at rest in the file.
     """
     # To the frame of the placed hands first: a morph target is added before the skin takes its vertex along.
     offsets = np.einsum("vij,nvj->nvi", rig.place[rig.side, :3, :3], rig.corrected(hands)).astype(np.float32)
     flat = offsets.reshape(len(hands), -1)
     if not np.abs(flat).max() > TOLERANCE:
         return np.zeros((0, len(rig.vertices), 3), np.float32), np.zeros((len(hands), 0), np.float32)
-    frames, sizes, directions = np.linalg.svd(flat, full_matrices=False)
-    weights = frames * sizes
+    same = flat.mean(axis=0)
+    rest = flat - same
+    frames, sizes, directions = np.linalg.svd(rest, full_matrices=False)
     count = 0
-    while count < len(sizes) and np.linalg.norm(flat.reshape(offsets.shape), axis=2).max() > TOLERANCE:
-        flat -= np.outer(weights[:, count], directions[count])
+    while count < len(sizes) and np.linalg.norm(rest.reshape(offsets.shape), axis=2).max() > TOLERANCE:
+        rest -= np.outer(frames[:, count] * sizes[count], directions[count])
         count += 1
-    largest = np.abs(weights[:, :count]).max(axis=0)
-    targets = directions[:count] * largest[:, None]
-    return targets.reshape(count, -1, 3).astype(np.float32), (weights[:, :count] / largest).astype(np.float32)
+    weights, directions = frames[:, :count] * sizes[:count], directions[:count]
+    least, span = weights.min(axis=0), np.ptp(weights, axis=0)
+    targets = np.stack([same + least @ directions, *(directions * span[:, None])])
+    weights = np.column_stack([np.ones(len(hands)), (weights - least) / span])
+    return targets.reshape(len(targets), -1, 3).astype(np.float32), weights.astype(np.float32)
 
 
 def _quaternions(hands: Hands) -> Float32[np.ndarray, "N 2 15 4"]:

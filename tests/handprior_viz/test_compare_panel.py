@@ -123,16 +123,17 @@ def test_scoring_can_be_cancelled(panel: ComparePanel, monkeypatch: pytest.Monke
     begun, go_on = threading.Event(), threading.Event()
 
     def scoring(runs, store, *, settings, progress):
-        progress(0, 2, str(runs[0]))
+        progress(40, 300, f"{runs[0]}: drawing poses")
         begun.set()
         assert go_on.wait(20)
-        progress(1, 2, str(runs[1]))
-        raise AssertionError("the second run is never scored")
+        progress(40, 300, f"{runs[0]}: drawing poses")
+        raise AssertionError("nothing more is done of the run")
 
     monkeypatch.setattr("handprior_viz.comparing.scores.compare", scoring)
     panel.score()
     assert begun.wait(20)
-    assert "1 of 2" in panel._scores._work.widget.markup
+    assert "1 of 2: drawing poses" in panel._scores._work.widget.markup
+    assert "13 %" in panel._scores._work.widget.markup
     with pytest.raises(RuntimeError, match="being scored"):
         panel.score()
     panel._scores._work.widget._hear(None, {"event": "cancel", "target": "", "value": None}, [])

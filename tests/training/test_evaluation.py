@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -281,3 +282,30 @@ def test_latex_is_escaped_and_every_line_has_its_cells(table: ScoreTable) -> Non
     assert r"$\leq$" in text
     assert "$\\pm$" in text
     assert escape("50 % of a_b & {c}") == r"50 \% of a\_b \& \{c\}"
+
+
+def test_scoring_says_how_far_it_is_and_can_be_ended_inside_a_run(
+    demo_run: Path, demo_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.evaluation.SCORED_AT_ONCE", 100)
+    monkeypatch.setattr("training.evaluation.DRAWN_AT_ONCE", 100)
+    said: list[tuple[int, int, str]] = []
+    compare([demo_run], demo_store, settings=FEW, progress=lambda *now: said.append(now))
+    done = [now[0] for now in said]
+    assert done == sorted(done)
+    assert {now[1] for now in said} == {200}
+    heard = Counter(now[2].removeprefix(f"{demo_run}: ") for now in said)
+    assert list(heard) == [
+        "likelihood", "through the latents and back", "drawing poses", "drawn poses beside real ones", "real poses"
+    ]  # fmt: skip
+    assert min(heard.values()) > 1  # inside each part, too
+    for part, first, last in (("likelihood", 0, 40), ("drawing poses", 50, 70)):
+        inside = [now[0] for now in said if now[2].endswith(part)]
+        assert first == inside[0] < inside[-1] < last
+
+    def enough(done: int, total: int, what: str) -> None:
+        if "drawing" in what:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        compare([demo_run], demo_store, settings=FEW, progress=enough)

@@ -52,6 +52,15 @@ def test_torn_last_line_is_skipped_and_then_written_past(run: RunFolder) -> None
     assert [line["step"] for line in run.metrics()] == [1, 2]
 
 
+def test_one_metric_is_read_without_the_lines_that_lack_it(run: RunFolder) -> None:
+    for step in (10, 20, 30):
+        run.append_metrics(step=step, **({"train/loss": 1.0} if step == 20 else {"val/nll": float(step)}))
+    run.append_metrics(step=31, words="val/nll, in words")
+    assert [line["val/nll"] for line in run.metrics("val/nll")] == [10, 30]
+    run.append_metrics(resumed_from_step=20)
+    assert [line["val/nll"] for line in run.metrics("val/nll")] == [10]
+
+
 def test_steps_taken_again_after_a_resume_show_once(run: RunFolder) -> None:
     for step in (10, 20, 30):
         run.append_metrics(epoch=step / 10, step=step)

@@ -5,19 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-import pytest
-
 from data_tools import plan
 from data_tools.mix import Mix
 from handprior_viz.balancing.sentences import sentence, warnings
-from handprior_viz.balancing.table import (
-    balance_rows,
-    balance_table,
-    flag_buttons,
-    live_share,
-    percent,
-    short_count,
-)
+from handprior_viz.balancing.table import balance_rows, balance_table, flag_buttons, live_share
 
 
 def test_rows_stand_by_tier_then_by_size(catalog) -> None:
@@ -109,28 +100,3 @@ def test_the_first_line_says_what_was_left_out_and_that_data_are_synthetic(catal
     assert "1,000 frames from" in said
     assert "left out: dead or invalid hands" in said
     assert "synthetic" in said
-
-
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [(0, "0"), (940, "940"), (5_510, "5,510"), (31_200, "31,200"), (224_830, "225k"), (5_040_000, "5.04M")],
-)
-def test_counts_are_short(count: int, words: str) -> None:
-    assert short_count(count) == words
-
-
-@pytest.mark.parametrize(
-    ("share", "words"),
-    [
-        (0, "0 %"),
-        (0.0001, "< 0.1 %"),
-        (0.051, "5.1 %"),
-        (0.0999, "10 %"),
-        (0.92, "92 %"),
-        (0.997, "99.7 %"),
-        (0.99999, "> 99.9 %"),
-        (1.0, "100 %"),
-    ],
-)
-def test_per_cent(share: float, words: str) -> None:
-    assert percent(share) == words

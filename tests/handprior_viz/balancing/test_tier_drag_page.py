@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from data_tools import plan
 from data_tools.mix import Mix
@@ -14,7 +13,7 @@ from handprior_viz.balancing.table import balance_rows, balance_table, live_shar
 from handprior_viz.balancing.tier_drag import TierDrag
 from handprior_viz.live_markup import LiveMarkup
 from tests.handprior_viz.widget_page import mount
-from tests.jupyter_browser import chromium, open_browser
+from tests.jupyter_browser import browser as browser
 
 pytestmark = pytest.mark.browser
 
@@ -28,11 +27,8 @@ ADD = """async (code) => {
 
 
 @pytest.fixture(scope="module")
-def browser_page() -> Iterator[Page]:
-    if chromium() is None:
-        pytest.skip("needs Chromium (system package `chromium`)")
-    with open_browser() as browser:
-        yield browser.new_page(viewport={"width": 1000, "height": 1500})
+def browser_page(browser: Browser) -> Page:
+    return browser.new_page(viewport={"width": 1000, "height": 1500})
 
 
 @pytest.fixture
@@ -89,7 +85,7 @@ def test_what_can_be_dropped_on_shows_while_it_is_dragged(page: Page) -> None:
     expect(strip).to_be_visible()
     box = target.bounding_box()
     assert box is not None
-    over(page, box["x"] + 20, box["y"] + 10)
+    page.mouse.move(box["x"] + 20, box["y"] + 10)  # to enter it is enough: WebKit may tell no more
     expect(page.locator(".hp-tier.hp-balance-over")).to_have_attribute("data-tier", "medium")
     over(page, 990, 1490)  # beside the table
     expect(page.locator(".hp-balance-over")).to_have_count(0)

@@ -16,7 +16,7 @@ from training.run_folder import RunFolder
 
 
 def test_runs_without_a_prior_are_left_out_and_the_others_told_apart(runs) -> None:
-    assert [run.title.rpartition(" ")[0] for run in runs] == ["Gaussian", "Hand VAE"]
+    assert [run.title for run in runs] == ["Gaussian 31 Jan 14:25:01", "Hand VAE 31 Jan 14:25:02"]
     assert len({run.look for run in runs}) == 2
     assert [run.is_bound for run in runs] == [False, True]
 

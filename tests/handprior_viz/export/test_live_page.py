@@ -19,20 +19,12 @@ from handprior_viz.figures import verdict
 from handprior_viz.hand_view import HandView
 from handprior_viz.pictures.occlusion import Occlusion
 from tests.handprior_viz.export.made_up_motion import motion
-from tests.jupyter_browser import chromium, open_browser
+from tests.jupyter_browser import browser as browser
 from training import load_prior
 from training.latent_axes import name_axes
 from training.run_folder import RunFolder
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if chromium() is None:
-        pytest.skip("needs Chromium (system package `chromium`)")
-    with open_browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -124,6 +124,25 @@ def test_every_choice_can_be_written(
     assert len(menu._poses(next(c for c in CHOICES if c.key == "walk.png"))) == SHEET_POSES
 
 
+def test_a_sheet_says_where_on_the_walk_each_pose_stands(
+    menu: ExportMenu, explored: Explored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def kept(path: Path, poses: np.ndarray, **options: Any) -> None:
+        given.update(options)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+
+    monkeypatch.setattr("handprior_viz.export.menu.save", kept)
+    explored.walk = motion(5)
+    ask(menu, act="write", key="walk.png")
+    assert given["titles"] == ["A", "25 %", "50 %", "75 %", "B"]
+    assert given["title"].startswith("Walk from A to B")
+    ask(menu, act="write", key="walk.mp4")
+    assert given["titles"] is None
+
+
 def test_a_prior_that_fits_into_no_page_is_not_offered_one(menu: ExportMenu, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("handprior_viz.export.decoders.AT_MOST", 0)
     ask(menu, act="opened")
@@ -197,6 +216,17 @@ def _settled_threads() -> list[Any]:
     return list(threading.enumerate())
 
 
+# What a page that is served safely has.
+CLIPBOARD = """() => {
+  window.ClipboardItem = class { constructor(data) { this.data = data; } };
+  const write = async ([item]) => {
+    window.asked = true;
+    window.taken = await (await item.data["text/plain"]).text();
+  };
+  Object.defineProperty(navigator, "clipboard", { value: { write } });
+}"""
+
+
 @pytest.mark.browser
 def test_in_a_page_with_the_keyboard(menu: ExportMenu, explored: Explored, tmp_path: Path) -> None:
     if chromium() is None:
@@ -239,8 +269,13 @@ def test_in_a_page_with_the_keyboard(menu: ExportMenu, explored: Explored, tmp_p
             )
         assert download.value.suggested_filename == "a.json"
         assert Path(download.value.path()).read_text() == "{}"
-        page.evaluate("() => page.listeners['msg:custom']({text: 'taken'})")
+        page.evaluate(CLIPBOARD)
+        button.click()
+        page.get_by_role("menuitem", name="Copy parameters").click()
+        assert page.evaluate("window.asked")  # in the click, before Python has answered: Safari refuses it later
+        page.evaluate("() => page.listeners['msg:custom']({text: 'pose'})")
         page.wait_for_function("() => page.sent.at(-1).act === 'copied'")
+        assert page.evaluate("[window.taken, page.sent.at(-1).copied]") == ["pose", True]
         page.evaluate("() => page.end()")
         assert page.locator(".hp-export").count() == 0
         assert problems == []

@@ -57,7 +57,10 @@ class Viewer:
         return self.array(self.content["animations"][0]["samplers"][0]["input"])[:, 0]
 
     def vertices(self, frame: int | None) -> np.ndarray:
-        """Skinned vertices at a key of the animation; without one as the nodes stand in the file."""
+        """Skinned vertices at a key of the animation; without one as the nodes stand in the file.
+
+        Targets' weights are cut to what Blender (3.4) and game engines take: from 0 to 1.
+        """
         nodes = [dict(node) for node in self.content["nodes"]]
         if frame is not None:
             animation = self.content["animations"][0]
@@ -80,7 +83,7 @@ class Viewer:
             place(root, np.eye(4))
         rest = self.attribute("POSITION").astype(float)
         for weight, target in zip(nodes[0].get("weights", []), self.primitive.get("targets", []), strict=True):
-            rest = rest + weight * self.array(target["POSITION"])
+            rest = rest + np.clip(weight, 0, 1) * self.array(target["POSITION"])
         skin = self.content["skins"][0]
         inverse = self.array(skin["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
         maps = np.stack([places[node] for node in skin["joints"]]) @ inverse
