@@ -6,7 +6,7 @@ import copy
 import os
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -257,6 +257,16 @@ class HandModel:
         if device not in self._skinning:
             self._skinning[device] = copy.deepcopy(self._skinning[torch.device("cpu")]).to(device)
         return self._skinning[device]
+
+
+def default_hand_model() -> HandModel:
+    """What ``HandModel()`` loads, loaded once and shared: each of a hundred views would hold its own megabytes."""
+    return _loaded(os.environ.get(ENVIRONMENT) or None)
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: str | None) -> HandModel:
+    return HandModel(path)
 
 
 def _joined(pieces: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -158,8 +158,7 @@ function render({ model, el }) {
   // What the machine does.
   on(canvas, "webglcontextlost", (event) => event.preventDefault());
   on(canvas, "webglcontextrestored", () => { picture.build(); stale = true; schedule(); });
-  const resized = new ResizeObserver(schedule);
-  resized.observe(canvas);
+  picture?.watch(schedule);
 
   if (picture) hint.textContent = "drag to turn all · P palms · B backs · T thumb side";
   words();
@@ -167,7 +166,6 @@ function render({ model, el }) {
   return () => {
     for (const name in changed) model.off(name, changed[name]);
     ending.abort();
-    resized.disconnect();
     cancelAnimationFrame(frame);
     picture?.free();
     root.remove();

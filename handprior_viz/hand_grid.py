@@ -24,7 +24,7 @@ from handprior_viz import hand_picture
 from handprior_viz.live_hands import LiveHands
 from handprior_viz.pacing import LatestWins
 from handprior_viz.pictures.stage import TURNS, View
-from handprior_viz.render import Renderer, contact_sheet
+from handprior_viz.render import contact_sheet, shared_rasteriser
 from handprior_viz.style import CSS
 
 _FOLDER = Path(__file__).parent
@@ -85,7 +85,7 @@ class HandGrid(LiveHands):
             raise ValueError(f"view must be one of {', '.join(TURNS)}, got {view!r}")
         if columns < 1:
             raise ValueError(f"a grid needs at least one column, got {columns}")
-        renderer = Renderer(model, platform=None)
+        renderer = shared_rasteriser(model)
         self._on_click = on_click
         self._view: View = view
         self._synthetic = synthetic

@@ -268,7 +268,25 @@ class Picture {
     }
   }
 
+  /** Draw what stands once more, no less sharp, when its canvas has another size or is seen again: WebKit forgets the
+   * drawing of a canvas that the notebook leaves out while it is scrolled away (content-visibility). */
+  watch(draw) {
+    let away = false;
+    const resized = new ResizeObserver(draw);
+    const seen = new IntersectionObserver((entries) => {
+      const here = entries.at(-1).isIntersecting;
+      if (away && here) {
+        this.settled = this.sharp;
+        draw();
+      }
+      away = !here;
+    });
+    this.watching = [resized, seen];
+    for (const observer of this.watching) observer.observe(this.canvas);
+  }
+
   free() {
+    for (const observer of this.watching ?? []) observer.disconnect();
     clearTimeout(this.settling);
     this.gl.getExtension("WEBGL_lose_context")?.loseContext();
   }

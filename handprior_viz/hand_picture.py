@@ -55,7 +55,6 @@ def stage_message(stage: Stage, *, body: bool = False) -> dict[str, Any]:
         "views": views,
         "turns": turns,
         "zoom": [0.06 if body else 0.35, 2.5],  # least and greatest distance of the camera, in its own at rest
-        "accent": TOKENS.accent,
         "ghost_opacity": TOKENS.ghost_opacity,
     }
 

@@ -58,14 +58,13 @@ function render({ model, el }) {
   const on = (target, name, act, more = {}) => target.addEventListener(name, act, { signal: ending.signal, ...more });
   const view = { ...REST };
   const stale = { hand: true, ghost: true, paint: true };
-  let stage, presets, mesh, ghostColour, picture, sides, camera;
+  let stage, presets, mesh, picture, sides, camera;
   let frame = 0, frames = 0, version = null, drawnAhead = false, rough = null, motion = null, pointer = null;
 
   function stand() {
     stage = model.get("stage");
     presets = presetsOf(stage);
     mesh = topology(model);
-    ghostColour = colourOf(stage.accent, stage.ghost_opacity);
     part("hand-view-buttons").replaceChildren(...stage.views.map(buttonOf));
     Object.assign(view, presets[stage.views[0].name]);
     motion = null;
@@ -107,12 +106,17 @@ function render({ model, el }) {
     picture.clear();
     picture.aim([0, 0, canvas.width, canvas.height], camera);
     picture.drawHand(picture.layer(0), sides);
-    picture.drawGhost(picture.layer(1), sides, ghostColour);
+    picture.drawGhost(picture.layer(1), sides, ghostColour());
     label(width, height);
     nameJoint();
     root.dataset.frameCount = ++frames;
     root.dataset.atRest = picture.sharp && !motion;
     if (motion) schedule();
+  }
+
+  /** The theme's accent: light on a dark ground, where the dark one would not be seen. */
+  function ghostColour() {
+    return colourOf(getComputedStyle(root).getPropertyValue("--hp-accent").trim(), stage.ghost_opacity);
   }
 
   /** Hand what arrived to the graphics card. */
@@ -265,8 +269,7 @@ function render({ model, el }) {
     stale.hand = stale.ghost = stale.paint = true;
     schedule();
   });
-  const resized = new ResizeObserver(schedule);
-  resized.observe(canvas);
+  picture.watch(schedule);
 
   caption();
   size();
@@ -275,7 +278,6 @@ function render({ model, el }) {
   return () => {
     for (const name in changed) model.off(name, changed[name]);
     ending.abort();
-    resized.disconnect();
     cancelAnimationFrame(frame);
     picture.free();
     root.remove();

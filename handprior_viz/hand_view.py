@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,10 @@ from data_tools.hand_model import HandModel
 from handprior_viz import hand_picture
 from handprior_viz.live_figure import BodyFigure, Figure, HandsFigure
 from handprior_viz.live_hands import LiveHands
-from handprior_viz.outbox import Outbox, later
+from handprior_viz.outbox import Alarm, Outbox
 from handprior_viz.pacing import LatestWins
-from handprior_viz.pictures.colour_ramp import Colouring, nice_above
-from handprior_viz.render import Renderer, still
+from handprior_viz.pictures.colour_ramp import Colouring, Comparison
+from handprior_viz.render import shared_rasteriser, still
 from handprior_viz.style import CSS
 
 _FOLDER = Path(__file__).parent
@@ -40,21 +40,6 @@ _SHORTEST_INTERVAL = 1 / 60
 
 # Soft shadows follow the hands at this pace, in seconds.
 _SHADOWS = 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class _Comparison:
-    """What the shown pose is compared with: a pose, its vertices in metres, millimetres of the last colour, words."""
-
-    pose: np.ndarray
-    vertices: np.ndarray
-    high: float | None
-    label: str
-
-    def colouring(self, vertices: np.ndarray) -> Colouring:
-        apart = 1000 * np.linalg.norm(vertices - self.vertices, axis=1)
-        top = nice_above(float(apart.max())) if self.high is None else self.high
-        return Colouring.of(apart, 0.0, top, self.label, vertices=len(apart))
 
 
 class HandView(LiveHands):
@@ -105,17 +90,17 @@ class HandView(LiveHands):
             ValueError: A body is asked for and the model has hands only.
         """
         # The rasteriser's parts are what the page needs, and it draws the picture for saved notebooks.
-        renderer = Renderer(model, platform=None)
+        renderer = shared_rasteriser(model)
         self._lock = threading.RLock()
         self._outbox = Outbox(self._take, _SHORTEST_INTERVAL, self._lock)
-        self._shading: threading.Timer | None = None
+        self._shading = Alarm(self._shade)
         self._figures: dict[bool, Figure] = {False: HandsFigure(renderer)}
         if body:
             self._figures[True] = BodyFigure(renderer.model)
         self._figure, self._with_body = self._figures[body], body
         self._pose = renderer.model.hands_mean
         self._ghost: np.ndarray | None = None
-        self._compared: _Comparison | None = None
+        self._compared: Comparison | None = None
         self._colouring: Colouring | None = None
         first = self._posed(self._pose, shadows=True)
         super().__init__(
@@ -142,8 +127,7 @@ class HandView(LiveHands):
             state = self._posed(pose)
             self._pose = pose
             self._outbox.offer(**state)
-            if self._shading is None:
-                self._shading = later(_SHADOWS, self._shade)
+            self._shading.set(_SHADOWS)
 
     def ghost(self, pose: Float[np.ndarray, "columns"] | None) -> None:
         """Show a second pose see-through in the accent colour, or take it away with None.
@@ -206,7 +190,7 @@ class HandView(LiveHands):
             raise ValueError(f"high must be above 0 mm, got {high:g}")
         with self._lock:
             pose = np.array(pose, np.float32)
-            self._compared = _Comparison(pose, self._figure.posed(pose)[0], high, label)
+            self._compared = Comparison(pose, self._figure.posed(pose)[0], high, label)
             self._outbox.offer(**self._posed(self._pose))
 
     def show_body(self, body: bool = True) -> None:
@@ -252,7 +236,7 @@ class HandView(LiveHands):
         """Take the hands away and free everything they hold, here and in the page."""
         super().close()
         with self._lock:
-            self._stop_shading()
+            self._shading.close()
             self._outbox.close()
 
     def _prepare(self, body: bool) -> None:
@@ -278,18 +262,13 @@ class HandView(LiveHands):
             figure, vertices = self._figure, self._vertices
         sky = figure.open_sky(vertices)  # no pose has to wait for it
         with self._lock:
-            self._stop_shading()
+            self._shading.stop()
             if figure is self._figure:
                 self._sky = sky
             if vertices is self._vertices:
                 self._outbox.offer(positions=hand_picture.packed(vertices, sky))
             else:
-                self._shading = later(_SHADOWS, self._shade)
-
-    def _stop_shading(self) -> None:
-        if self._shading is not None:
-            self._shading.cancel()
-            self._shading = None
+                self._shading.set(_SHADOWS)
 
     def _take(self, state: Mapping[str, Any]) -> None:
         with self.hold_sync():

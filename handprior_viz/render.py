@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from data_tools.hand_model import HandMesh, HandModel
+from data_tools.hand_model import HandMesh, HandModel, default_hand_model
 from data_tools.pose_layout import HANDS_DIM
 from handprior_viz.pictures.colour_ramp import Colouring, draw_legend
 from handprior_viz.pictures.lighting import shade
@@ -50,7 +50,7 @@ class Renderer:
             model: Default: the user's licensed model if there is one, else the open hand.
             platform: ``egl``, ``osmesa``, None for the rasteriser, or ``best`` for the first of them that works here.
         """
-        self.model = model or HandModel()
+        self.model = model or default_hand_model()
         self.stage = Stage.of(self.model)
         self.mesh = SmoothMesh.prepare(self.model.faces, self.model.nails.astype(np.float32))
         flat = self.model.hands(np.zeros(HANDS_DIM, np.float32)).vertices
@@ -115,6 +115,16 @@ class Renderer:
 def default_renderer() -> Renderer:
     """Return the renderer that all pictures share unless given another: setting one up takes seconds."""
     return Renderer()
+
+
+def shared_rasteriser(model: HandModel | None = None) -> Renderer:
+    """Return the renderer without OpenGL that all views of this model share; of the default model if not given."""
+    return _rasteriser(model or default_hand_model())
+
+
+@lru_cache(maxsize=2)
+def _rasteriser(model: HandModel) -> Renderer:
+    return Renderer(model, platform=None)
 
 
 def backend() -> str:

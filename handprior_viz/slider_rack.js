@@ -93,8 +93,8 @@ export default {
     }
 
     root.addEventListener("input", ({ target }) => move(Number(target.dataset.index), Number(target.value)));
-    // A drag is one gesture; so is a double click, and each run of key presses that ends when the slider loses the
-    // keyboard.
+    // A drag is one gesture; so is a double click, and each run of key presses that a press or the loss of the keyboard
+    // ends.
     let pressed = {};
     root.addEventListener("pointerdown", ({ target, timeStamp }) => {
       if (target !== pressed.target || timeStamp - pressed.at > DOUBLE_CLICK_MS) gesture += 1;
@@ -104,6 +104,11 @@ export default {
       root.addEventListener(end, () => { pressed.down = false; });
     }
     root.addEventListener("focusin", () => { if (!pressed.down) gesture += 1; });
+    root.addEventListener("keydown", () => {
+      if (pressed.down) return;
+      if (pressed.target) gesture += 1;
+      pressed = {};
+    });
     // When the hand is off the slider Python's word counts again, also where it refused or rounded.
     const settle = () => setTimeout(refresh, SETTLED_AFTER_MS + 50);
     root.addEventListener("change", settle);

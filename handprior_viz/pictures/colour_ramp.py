@@ -88,6 +88,29 @@ class Colouring:
         return np.stack([*colours, known], axis=1).astype(np.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Colours by how far each vertex is from where it is in another pose.
+
+    Attributes:
+        pose: The other one.
+        vertices: Where it has them, metres.
+        high: Millimetres of the last colour; None for a round number above the greatest distance.
+        label: For the legend.
+    """
+
+    pose: Float[np.ndarray, "columns"]
+    vertices: Float[np.ndarray, "V 3"]
+    high: float | None
+    label: str
+
+    def colouring(self, vertices: Float[np.ndarray, "V 3"]) -> Colouring:
+        """Compare with these vertices, in metres."""
+        apart = 1000 * np.linalg.norm(vertices - self.vertices, axis=1)
+        top = nice_above(float(apart.max())) if self.high is None else self.high
+        return Colouring.of(apart, 0.0, top, self.label, vertices=len(apart))
+
+
 def nice_above(value: float) -> float:
     """The least round number that is not below ``value``: 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20 ...; 1 for 0."""
     if not value > 0:

@@ -282,6 +282,25 @@ def test_a_view_that_is_closed_while_it_prepares_a_body_leaves_no_thread(
     assert not worker.is_alive()
 
 
+def test_a_view_that_is_closed_while_it_works_out_shadows_sends_nothing_and_sets_no_timer(
+    view: HandView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shadows = view._figure.open_sky
+    view.settle()
+    before = view.positions
+
+    def closed_meanwhile(vertices: np.ndarray) -> np.ndarray:
+        view.close()
+        return shadows(vertices)
+
+    monkeypatch.setattr(view._figure, "open_sky", closed_meanwhile)
+    view._shade()
+    view.show(bent(0.4))
+    view._shade()
+    assert view.positions == before
+    assert not view._shading.is_set
+
+
 def test_running_a_cell_again_closes_its_earlier_view(model: HandModel, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(cell: str, number: int) -> None:
         monkeypatch.setattr(cell_runs, "_present_cell", lambda: (cell, f"run {number}"))

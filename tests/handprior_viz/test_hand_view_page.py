@@ -177,6 +177,11 @@ def test_a_ghost_is_see_through_and_goes_away(mounted: Mounted) -> None:
     assert added.mean() > 0.01
     red, _, blue = with_ghost[added].mean(axis=0)
     assert blue > red + 10
+    mounted.page.add_style_tag(content=".handprior { --hp-accent: #ff0000 !important }")  # as another theme does
+    mounted.sync()
+    mounted.rest()
+    red, _, blue = mounted.pixels()[added].mean(axis=0)
+    assert red > blue + 10
     mounted.view.ghost(None)
     mounted.sync()
     mounted.rest()
@@ -196,6 +201,18 @@ def test_a_lost_context_comes_back_with_the_picture(mounted: Mounted) -> None:
     mounted.page.wait_for_timeout(500)
     mounted.rest()
     assert np.abs(mounted.pixels() - before).mean() < 0.2
+
+
+def test_seen_again_it_is_drawn_again_and_as_sharp(mounted: Mounted) -> None:
+    """WebKit does not keep what was drawn on a canvas that the notebook left out meanwhile."""
+    mounted.page.evaluate("() => { document.body.style.height = '4000px'; }")
+    frames = mounted.frames()
+    for place in (2000, 0):
+        mounted.page.evaluate("(y) => scrollTo(0, y)", place)
+        mounted.page.wait_for_timeout(150)
+    assert mounted.frames() == frames + 1
+    assert mounted.root.get_attribute("data-at-rest") == "true"
+    assert mounted.page.evaluate("() => document.querySelector('canvas').width") == 800
 
 
 def test_follows_the_width_of_the_page(mounted: Mounted) -> None:

@@ -92,6 +92,15 @@ def test_a_double_click_is_one_gesture_and_goes_home(rack: Page) -> None:
     rack.wait_for_function("(gesture) => window.sent.at(-1).gesture !== gesture", arg=sent[-1]["gesture"])
 
 
+def test_keys_after_a_press_are_a_gesture_of_their_own(rack: Page) -> None:
+    rack.locator("input").nth(0).click(position={"x": 180, "y": 9})
+    for _ in range(2):
+        rack.keyboard.press("ArrowRight")
+    rack.wait_for_function("() => window.sent.length === 3")
+    press, *keys = rack.evaluate("() => window.sent.map(({ gesture }) => gesture)")
+    assert keys == [press + 1] * 2
+
+
 def pixel(page: Page, x: float, y: float) -> str:
     clip = {"x": int(x), "y": int(y), "width": 1, "height": 1}
     red, green, blue = Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB").getpixel((0, 0))
