@@ -11,6 +11,7 @@ import html
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -167,5 +168,16 @@ def _held(widget: W.Widget) -> Iterator[Any]:
 
 def _give_back_memory() -> None:
     """Hand freed memory back to the system: glibc keeps that of threads, a gigabyte after some tens of panels."""
-    with suppress(OSError, AttributeError):  # other systems' C libraries do it by themselves
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _malloc_trim() -> Callable[[int], int] | None:
+    """glibc's; other systems' C libraries do it by themselves."""
+    with suppress(OSError, AttributeError):
+        trim = ctypes.CDLL("libc.so.6").malloc_trim
+        trim.argtypes, trim.restype = (ctypes.c_size_t,), ctypes.c_int
+        return trim  # type: ignore[no-any-return]
+    return None

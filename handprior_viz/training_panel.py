@@ -74,15 +74,16 @@ class TrainingPanel(Panel):
         charts = row(
             column(self._curves, classes=["hp-train-curves"]), self._samples.widget, classes=["hp-train-charts"]
         )
-        sentence = LiveMarkup(_sentence(self.store, self.folder))
-        self.arrange(sentence, self._form.widget, self._table, charts, self._below)
+        sentence, trainings = LiveMarkup(_sentence(self.store, self.folder)), column(self._table, classes=["hp-scroll"])
+        trainings.layout.max_height = "400px"  # below many runs their curves are still seen
+        self.arrange(sentence, self._form.widget, trainings, self._below, charts)
         self._starting = LatestWins(self._start_wanted, on_error=self.tell, name="training-start")
         self._exploring = LatestWins(self._explore_wanted, on_error=self.tell, name="training-explore")
-        self._looking = Every(LOOK_SECONDS, self.look, name="training-look")
+        self._looking: LatestWins[None] = LatestWins(lambda _: self.look(), on_error=self.tell, name="training-look")
+        self._again = Every(LOOK_SECONDS, lambda: self._looking.submit(None), name="training-look-again")
         self._counting = Every(DEVICE_SECONDS, self._count_devices, name="training-devices")
-        self.ends_with(
-            _Ending(self.close_explorer), self._samples, self._starting, self._exploring, self._looking, self._counting
-        )
+        self.ends_with(_Ending(self.close_explorer), self._samples, self._starting, self._exploring)
+        self.ends_with(self._looking, self._again, self._counting)
 
     @property
     def runs(self) -> list[RunFolder]:
@@ -194,7 +195,7 @@ class TrainingPanel(Panel):
 
     def settle(self, timeout: float = 60.0) -> bool:
         """Wait until what was asked for has been done; False if that took longer than ``timeout`` s."""
-        return all(pace.settle(timeout) for pace in (self._starting, self._exploring, self._samples))
+        return all(pace.settle(timeout) for pace in (self._starting, self._exploring, self._looking, self._samples))
 
     def _state(self, watched: Sequence[WatchedRun], sampled: RunRow | None) -> TableState:
         if time.monotonic() > self._doomed_until:
@@ -264,8 +265,8 @@ class TrainingPanel(Panel):
             elif event == "explore":
                 self._exploring.submit(target)
             elif event in ("stop", "resume"):
-                {"stop": self.stop, "resume": self.resume}[event](target)
-            self.look()
+                {"stop": jobs.stop, "resume": jobs.resume}[event](self._run(target))
+            self._looking.submit(None)  # a look at many runs takes longer than the page may wait
 
     def _delete_told(self, name: str) -> None:
         with self.telling():

@@ -40,7 +40,7 @@ class AxisSliders:
         self._latent: Sequence[float] = ()
         self._named = False
         scrolled = column(self.rack, classes=["hp-scroll"])
-        scrolled.layout.max_height = "310px"
+        scrolled.layout.max_height = "350px"
         self._about = W.Label(_AXES)
         self.widget = column(self._about, scrolled, row(self.all))
 
@@ -70,8 +70,12 @@ class AxisSliders:
 
 
 def _slider(rank: int, axis: LatentAxis, named: bool) -> Slider:
-    title = f"{axis.label}: latent axis {axis.index + 1}; from −2 to +2 sd a joint turns {axis.effect:.0f}° on average"
-    label, title = (f"{rank + 1}  {axis.label}", title) if named else (axis.label, "What it does is being found out")
+    label, title = axis.label, "What it does is being found out"
+    if named:
+        label = f"{rank + 1}\N{EN SPACE}{axis.label}"
+        title = (
+            f"{axis.label}: latent axis {axis.index + 1}; from −2 to +2 sd a joint turns {axis.effect:.0f}° on average"
+        )
     return Slider(label, -REACH, REACH, unit="sd", signed=True, title=title)
 
 

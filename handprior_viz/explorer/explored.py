@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import numpy as np
 from jaxtyping import Float
@@ -86,6 +87,15 @@ class Explored:
         )
 
 
+_OPEN: WeakValueDictionary[tuple[Path, str], PoseStore] = WeakValueDictionary()
+"""Stores that explorers look into: what each row is, tens of megabytes, is read once for all of them."""
+
+
+def _shared(store: PoseStore) -> PoseStore:
+    """The same store as another explorer has opened it, if one has."""
+    return _OPEN.setdefault((store.path.resolve(), store.hash), store)
+
+
 def _run_of(prior: RunFolder | str | Path) -> RunFolder | None:
     path = prior.path if isinstance(prior, RunFolder) else Path(prior)
     return RunFolder.open(path) if path.is_dir() else None
@@ -109,7 +119,7 @@ def _store_of(store: PoseStore | str | Path | None, run: RunFolder | None, prior
         store = named if named and is_store(named) else None
     if store is None:
         return None
-    opened = store if isinstance(store, PoseStore) else PoseStore(store)
+    opened = store if isinstance(store, PoseStore) else _shared(PoseStore(store))
     if prior is not None and opened.dim != prior.dim:
         raise ValueError(f"the poses of {opened.path} have {opened.dim} columns, those of the prior have {prior.dim}")
     return opened

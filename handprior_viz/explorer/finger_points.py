@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32
 
-from data_tools.hand_model import HandModel
+from data_tools.hand_model import HandModel, default_hand_model
 from data_tools.pose_layout import HANDS_DIM, hands_of
 from training.hand_points import rotation_matrices
 
@@ -29,7 +29,7 @@ class FingerPoints:
     """
 
     def __init__(self, model: HandModel | None = None) -> None:
-        rest = (model or HandModel()).hands(np.zeros(HANDS_DIM, np.float32), arrange="model").joints
+        rest = (model or default_hand_model()).hands(np.zeros(HANDS_DIM, np.float32), arrange="model").joints
         joints = rest[:, _FIRST : _FIRST + _JOINTS].reshape(2, 5, 3, 3)
         ends = np.concatenate([joints[:, :, 1:], rest[:, _FIRST + _JOINTS :, None]], axis=2)
         self._knuckles = torch.from_numpy(1000 * (joints[:, :, 0] - rest[:, None, 0]))

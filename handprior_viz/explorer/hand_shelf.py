@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 from jaxtyping import Float
 
-from data_tools.hand_model import HandModel
+from data_tools.hand_model import HandModel, default_hand_model
 from data_tools.pose_layout import hands_of
 from handprior_viz.explorer.real_frame import RealFrame
 from handprior_viz.hand_grid import HandGrid
@@ -46,7 +46,7 @@ class HandShelf:
         cell: tuple[int, int] = (112, 104),
         listed: bool = True,
     ) -> None:
-        self.model = model or HandModel()
+        self.model = model or default_hand_model()
         self._on_pose, self._listed = on_pose, listed
         self.frames: tuple[RealFrame, ...] = ()
         self._heading = LiveMarkup()

@@ -79,9 +79,10 @@ class MapView:
         return self._choosing.settle(timeout) and self._shelf.settle(timeout)
 
     def close(self) -> None:
-        """End the threads; the widgets belong to the panel that shows them."""
+        """End the threads and let the poses go; the widgets belong to the panel that shows them."""
         self._choosing.close()
         self._shelf.close()
+        self.principal = None
 
     def _frame(self, index: int) -> RealFrame:
         assert self.principal is not None

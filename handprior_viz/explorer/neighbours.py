@@ -112,10 +112,10 @@ class Neighbours:
 
 
 def _heading(frames: NearestFrames) -> str:
-    every = f"one in {frames.stride} of " if frames.stride > 1 else ""
+    every = f" (one in {frames.stride}, and all around the best)" if frames.stride > 1 else ""
     count = len(frames.store.split(frames.split))
     kind = {"train": "training"}.get(frames.split, frames.split)
     return (
-        f"Nearest of {every}{count:,} {kind} frames, one a sequence at most "
+        f"Nearest of {count:,} {kind} frames{every}, at most one of each sequence "
         f'<span class="hp-muted" title="{_DISTANCE}">· mm between the finger joints, wrist on wrist</span>'
     )

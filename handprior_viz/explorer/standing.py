@@ -11,7 +11,7 @@ import ipywidgets as W
 import numpy as np
 from jaxtyping import Float
 
-from data_tools.hand_model import HandModel
+from data_tools.hand_model import HandModel, default_hand_model
 from data_tools.store import PoseStore
 from handprior_viz.angle_menus import FIRST_ANGLE, AngleMenus
 from handprior_viz.explorer.backdrop import Backdrop
@@ -19,8 +19,7 @@ from handprior_viz.explorer.comparison import Comparison, Placed, Usual, energy_
 from handprior_viz.explorer.hand_shelf import OnPose
 from handprior_viz.explorer.held_out import HeldOut
 from handprior_viz.explorer.map_view import MapView
-from handprior_viz.explorer.violins import violins
-from handprior_viz.figures import gauge, minus, position, verdict
+from handprior_viz.figures import gauge, minus, position, verdict, violins
 from handprior_viz.joint_angles import JointAngle
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.pacing import LatestWins
@@ -122,12 +121,13 @@ class Standing:
         return all(pace.settle(timeout) for pace in paces) and (self.map is None or self.map.settle(timeout))
 
     def close(self) -> None:
-        """End the threads; the widgets belong to the panel that shows them."""
+        """End the threads and let the poses go; the widgets belong to the panel that shows them."""
         self._ended = True
         for pace in (self._plotting, self._scoring, self._judging):
             pace.close()
         if self.map is not None:
             self.map.close()
+        self._known, self._plotted, self._newest = Comparison(), None, None
 
     # Controls -----------------------------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class Standing:
 
     def _draw(self, wanted: tuple[Plot, JointAngle]) -> None:
         plot, angle = wanted
-        self._model = self._model or HandModel()  # here, so that opening the map does not wait for it
+        self._model = self._model or default_hand_model()  # here, so that opening the map does not wait for it
         if self._known.backdrop is None:
             self._know(backdrop=Backdrop.of(self._store))
         backdrop = self._known.backdrop
@@ -236,7 +236,7 @@ class Standing:
             said, energy = self._gauge(known.prior, pose, known.usual[among], held_out)
         if self.plot == "violin" and known.spread is not None:
             degrees = float(known.spread.angle.measure(pose))
-            text = minus(f"this pose: {degrees:.0f}°, ") + known.spread.verdict(degrees)
+            text = minus(f"this pose: {round(degrees)}°, ") + known.spread.verdict(degrees)
             self.figure.mark({"--mark": position(degrees, known.spread.span)}, {"mark": text})
         elif self.plot == "energy" and held_out is not self._plotted:
             self._plot_again()  # which judges again

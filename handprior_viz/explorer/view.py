@@ -70,7 +70,7 @@ class ExplorerView:
         self._ghost: Shown | None = None
         self._against: Shown | None = None
         self._body = False
-        self.hands = HandView(model, height=430, synthetic=explored.synthetic)
+        self.hands = HandView(model, height=470, synthetic=explored.synthetic)
         self._build_controls()
         self._build_comparisons(model, on_pose)
         like = self.like = ConditionPicker()

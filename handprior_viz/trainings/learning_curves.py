@@ -25,7 +25,10 @@ PLOT_PIXELS = 220
 """Height of a label and of the plot; the plot grows where labels need more."""
 
 LINE_POINTS, DOTS = 400, 60
-"""Points of a curve that are drawn, and that can be hovered over."""
+"""Points of a curve that are drawn, and that can be hovered over, at most."""
+
+ALL_LINE_POINTS, ALL_DOTS = 2_400, 360
+"""Those of all curves together: the page gets them anew whenever one curve grows."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,11 @@ def learning_curves(curves: Sequence[Curve], *, title: str, unit: str) -> str:
 
     ticks = nice_ticks(low, high, 5)
     lines = [f'<path class="hp-grid" d="M0 {_c(down(tick))}H1000"/>' for tick in ticks]
-    lines += [_path(curve, last, down) for curve in curves]
+    lines += [_path(curve, last, down, min(LINE_POINTS, ALL_LINE_POINTS // len(curves))) for curve in curves]
     lines += [_tail(curve, last, down) for curve in curves if not curve.flat and curve.epochs[-1] < last]
     over = _axes(ticks, last, down)
-    over += [point for curve in curves for point in _points(curve, last, down, unit)]
+    dots = min(DOTS, ALL_DOTS // len(curves))
+    over += [point for curve in curves for point in _points(curve, last, down, unit, dots)]
     ends = spread([down(curve.values[-1]) for curve in curves], LABEL_PIXELS / height)
     over += [_end(curve, top) for curve, top in zip(curves, ends, strict=True)]
     said = "; ".join(f"{curve.label} {curve.number(min(curve.values), 1)}" for curve in curves)
@@ -155,12 +159,12 @@ def _value_range(curves: Sequence[Curve]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _path(curve: Curve, last: float, down: Callable[[float], float]) -> str:
+def _path(curve: Curve, last: float, down: Callable[[float], float], most: int) -> str:
     if curve.flat:
         y = _c(down(curve.values[-1]))
         drawn, kind = f"M0 {y}H1000", " hp-level"
     else:
-        steps = [f"{_c(curve.epochs[k] / last)} {_c(down(curve.values[k]))}" for k in _thinned(curve, LINE_POINTS)]
+        steps = [f"{_c(curve.epochs[k] / last)} {_c(down(curve.values[k]))}" for k in _thinned(curve, most)]
         drawn, kind = "M" + "L".join(steps), ""
     return f'<path class="hp-line{kind}" data-key="{escape(curve.name)}" style="{curve.look.stroke}" d="{drawn}"/>'
 
@@ -170,7 +174,7 @@ def _tail(curve: Curve, last: float, down: Callable[[float], float]) -> str:
     return f'<path class="hp-line hp-tail" style="stroke:{curve.look.colour}" d="{start}H1000"/>'
 
 
-def _points(curve: Curve, last: float, down: Callable[[float], float], unit: str) -> list[str]:
+def _points(curve: Curve, last: float, down: Callable[[float], float], unit: str, most: int) -> list[str]:
     """Dots to hover over; the best one is always seen."""
     if curve.flat:
         return []
@@ -180,14 +184,14 @@ def _points(curve: Curve, last: float, down: Callable[[float], float], unit: str
         f'style="left:{_p(curve.epochs[k] / last)};top:{_p(down(curve.values[k]))};'
         f'background:{curve.look.colour}" title="{escape(curve.label)}, epoch {curve.epochs[k]:g}: '
         f'{curve.number(curve.values[k], 2)} {escape(unit)}"></i>'
-        for k in sorted({*_thinned(curve, DOTS), best})
+        for k in sorted({*_thinned(curve, most), best})
         if down(curve.values[k]) >= 0
     ]
 
 
 def _thinned(curve: Curve, most: int) -> list[int]:
     """Which points to draw: about ``most`` at most, evenly, and always the last."""
-    every = max(1, math.ceil(len(curve.values) / most))
+    every = math.ceil(len(curve.values) / max(most, 1))
     return sorted({*range(0, len(curve.values), every), len(curve.values) - 1})
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from typing import Any
 
 from handprior_viz.figures import minus
+from handprior_viz.number_words import duration
 from handprior_viz.trainings.learning_curves import Curve, RunLook
 
 
@@ -244,7 +247,7 @@ def _button(
 
 def run_title(name: str, prior: str) -> str:
     """What a run is called: its prior in words, and when it was started, which its folder's name says."""
-    return f"{prior} {_clock(name)}".strip()
+    return f"{prior} {_started(name)}".strip()
 
 
 def speed_words(speed: float | None) -> str:
@@ -257,19 +260,17 @@ def speed_words(speed: float | None) -> str:
     return f"{speed:.0f} frames/s"
 
 
-def duration(seconds: float) -> str:
-    """Seconds as people say them: ``0:42``, ``1:03:20``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+def _started(name: str) -> str:
+    """``31 Jan 14:25:01``, which a run's name says (``hand_vae-20250131-142501-k3f``); else the name's last part."""
+    stamp = re.search(r"-(\d{8}-\d{6})(?:-|$)", name)
+    try:
+        began = datetime.strptime(stamp[1], "%Y%m%d-%H%M%S") if stamp else None
+    except ValueError:  # eight digits and six, and no moment
+        began = None
+    return f"{began.day} {_MONTHS[began.month - 1]} {began:%H:%M:%S}" if began else name.rpartition("-")[2]
 
 
-def _clock(name: str) -> str:
-    """The time of day in a run's name (``hand_vae-20250131-142501-k3f``), or its last part."""
-    for part in reversed(name.split("-")):
-        if len(part) == 6 and part.isdigit():
-            return f"{part[:2]}:{part[2:4]}:{part[4:]}"
-    return name.rpartition("-")[2]
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def _number(value: Any) -> float | None:

@@ -76,7 +76,7 @@ class RunWatch:
         seen = self._seen.get(run.name)
         if seen is None or ((size, row.active) != seen.state and time.monotonic() >= seen.next_look):
             began = time.monotonic()
-            found = curve(row, run.metrics())
+            found = curve(row, run.metrics("val/nll"))
             took = time.monotonic() - began
             seen = _Seen(found, (size, row.active), began + READING_SHARE * took)
             self._seen[run.name] = seen

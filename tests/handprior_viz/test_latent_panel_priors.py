@@ -14,6 +14,7 @@ import torch
 from data_tools import balance, pack
 from data_tools.mixing.mix_settings import Mix
 from handprior_viz import LatentExplorer
+from handprior_viz.explorer.explored import Explored
 from handprior_viz.joint_angles import JOINT_ANGLES
 from handprior_viz.panel import _family
 from training import load_prior
@@ -107,6 +108,12 @@ def test_a_whole_body_prior_moves_hands_and_shows_the_body_on_request(catalog, d
     assert explorer.settle(60)
     assert len(explorer.view.positions) > hands
     explorer.close()
+
+
+def test_explorers_of_one_store_read_it_once(gaussian_run, store) -> None:
+    first, second = (Explored(gaussian_run, str(store.path)) for _ in range(2))
+    assert first.store is second.store
+    assert first.store is not store  # one that was given is left alone
 
 
 @pytest.mark.usefixtures("no_widgets_left")

@@ -47,6 +47,7 @@ def panel(store, runs: Path):
 
 def press(panel: TrainingPanel, event: str, run: RunFolder) -> None:
     panel._table._hear(panel._table, {"event": event, "target": run.name, "value": ""}, [])
+    assert panel._looking.settle(30)
 
 
 def wait_until(true: Callable[[], object]) -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import itertools
 import re
 import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from scipy.stats import norm
 
 from data_tools.hand_model import HandModel
 from handprior_viz.explorer.standing import FIRST_ANGLE, Standing
-from handprior_viz.explorer.violins import violins
-from handprior_viz.figures import strip
 from handprior_viz.panel import _family
 from tests.handprior_viz.explorer.made_up_store import Piece, wandering, write_store
 from training import load_prior
@@ -37,6 +35,24 @@ def standing(store, gaussian_run, model, no_widgets_left):
     made.close()
     for widget in itertools.chain(*families):
         widget.close()
+
+
+def test_closing_lets_the_poses_go_at_once(store, gaussian_run, model) -> None:
+    made = Standing(store, model=model)
+    made.use(load_prior(gaussian_run))
+    made.choose("map")
+    assert made.settle(60)
+    assert made.map is not None
+    kept = [
+        weakref.ref(made._known.backdrop),
+        weakref.ref(made._known.held_out[False]),
+        weakref.ref(made.map.principal),
+    ]
+    families = [_family(widget) for widget in (made.gauge, made.menus, made.strips)]
+    made.close()
+    for widget in itertools.chain(*families):
+        widget.close()
+    assert [one() for one in kept] == [None, None, None]  # a closed explorer itself waits for the collection of cycles
 
 
 def seen(standing: Standing) -> list:
@@ -184,34 +200,6 @@ def test_closing_ends_the_threads(store, gaussian_run, model) -> None:
     made.choose("map")
     made.close()
     assert set(threading.enumerate()) <= before
-
-
-# Violins ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_violin_is_as_wide_as_its_dataset_is_dense_and_marks_median_and_spread() -> None:
-    values = norm.ppf((np.arange(4000) + 0.5) / 4000, 50, 10)
-    markup = violins([strip("A & B", "#123456", values, (0.0, 100.0))], title="bend", unit="°", span=(0.0, 100.0))
-    assert 'data-key="A &amp; B"' in markup
-    left, width = map(float, re.search(r"<u style=\"left:([\d.]+)%;width:([\d.]+)%", markup).groups())
-    np.testing.assert_allclose([left, left + width], 50 + 10 * 1.645 * np.array([-1, 1]), atol=1.0)
-    assert abs(float(re.search(r"<i style=\"left:([\d.]+)%", markup).group(1)) - 50) < 0.6
-    path = re.search(r' d="M([^Z]+)Z', markup).group(1)
-    x, y = np.array([pair.split() for pair in path.split("L")], float).T
-    above, below = y[: len(y) // 2], y[len(y) // 2 :][::-1]
-    np.testing.assert_allclose(above + below, 40, atol=0.11)  # the same on both sides of the middle
-    half = np.interp([40, 50, 60], x[: len(y) // 2], 20 - above)
-    np.testing.assert_allclose(half / half[1], [np.exp(-0.5), 1, np.exp(-0.5)], atol=0.03)
-    assert "half of its poses lie below 50°, nine in ten from 34° to 66°" in markup
-
-
-def test_zero_is_ticked_where_it_is_in_the_range() -> None:
-    one = strip("A", "#123456", np.linspace(-10, 30, 100), (-20.0, 60.0))
-    assert "--zero:25.00%" in violins([one], title="bend", unit="°", span=(-20.0, 60.0))
-    other = strip("A", "#123456", np.linspace(-150, -130, 100), (-160.0, -120.0))
-    markup = violins([other], title="energy", unit=" nats", span=(-160.0, -120.0), note="2 more <datasets>")
-    assert "each from \N{MINUS SIGN}160 nats to \N{MINUS SIGN}120 nats" in markup
-    assert "2 more &lt;datasets&gt;" in markup
 
 
 def test_a_pose_set_as_it_is_stands_among_poses_as_they_are(standing, store, vae_run) -> None:

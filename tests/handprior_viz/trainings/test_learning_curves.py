@@ -73,6 +73,16 @@ def test_a_long_training_is_thinned_but_keeps_its_last_point() -> None:
     assert "epoch 50000: \N{MINUS SIGN}50.00 u" in markup
 
 
+def test_thirty_long_trainings_are_no_load_on_the_page() -> None:
+    epochs = tuple(float(k) for k in range(1, 10_001))
+    curves = [
+        Curve(str(k), f"Hand VAE {k}", epochs, tuple(-x / 1000 - k for x in epochs), RunLook.of(k)) for k in range(30)
+    ]
+    markup = learning_curves(curves, title="t", unit="u")
+    assert len(markup) < 120_000
+    assert markup.count("epoch 10000: ") == 30
+
+
 def test_without_values_the_plot_says_so() -> None:
     assert "No look at held-out frames yet" in learning_curves(
         [Curve("a", "a", (), (), RunLook.of(0))], title="t", unit="u"
