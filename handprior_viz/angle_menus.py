@@ -18,7 +18,6 @@ class AngleMenus:
     """The menus.
 
     Args:
-        label: Before them in their row.
         on_change: Called with the angle that a person chose.
 
     Attributes:
@@ -26,25 +25,31 @@ class AngleMenus:
         motion: The menu of joints and ways to turn.
     """
 
-    def __init__(self, on_change: Callable[[JointAngle], object], *, label: str = "") -> None:
+    def __init__(self, on_change: Callable[[JointAngle], object]) -> None:
         self._on_change = on_change
         fingers = by_finger()
         self.finger = W.Dropdown(
-            options=list(fingers), value=FIRST_ANGLE.finger, tooltip="Which finger", layout={"width": "180px"}
+            options=list(fingers),
+            value=FIRST_ANGLE.finger,
+            description="finger",
+            tooltip="Which finger",
+            layout={"width": "220px"},
+            style={"description_width": "initial"},
         )
         self.motion = W.Dropdown(
             options=[(angle.words, angle) for angle in fingers[FIRST_ANGLE.finger]],
+            description="joint",
             tooltip="Which joint, counted from the palm, and which way it turns",
-            layout={"width": "220px"},
+            layout={"width": "256px"},
+            style={"description_width": "initial"},
         )
         self.finger.observe(self._on_finger, "value")
         self.motion.observe(self._on_motion, "value")
-        self._label = label
 
     @cached_property
     def widget(self) -> W.Widget:
-        """Label and menus in a row, for panels that do not place the menus themselves."""
-        return row(W.Label(self._label), self.finger, self.motion)
+        """The menus in a row, for panels that do not place the menus themselves."""
+        return row(self.finger, self.motion)
 
     @property
     def angle(self) -> JointAngle:

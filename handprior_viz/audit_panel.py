@@ -8,16 +8,17 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from data_tools import audit, scan
 from data_tools.catalog import Catalog
-from data_tools.dataset_audit import Audit, is_audit
+from data_tools.dataset_audit import Audit
 from data_tools.hand_model import HandModel
 from data_tools.mix import Mix
 from handprior_viz.angle_menus import AngleMenus
 from handprior_viz.audit_report.dataset_rows import DatasetRow, dataset_rows
+from handprior_viz.audit_report.definitions import definitions
 from handprior_viz.audit_report.findings import findings
 from handprior_viz.audit_report.summary import files_set_aside
-from handprior_viz.auditing.dataset_looks import HandSheet, additions, angle_strips, distances_picture, hand_sheet
+from handprior_viz.auditing.audit_source import Source, audit_of, check_source
+from handprior_viz.auditing.dataset_looks import HandSheet, additions, angle_violins, distances_picture, hand_sheet
 from handprior_viz.auditing.distance_view import DistanceView
 from handprior_viz.auditing.doubled_list import doubled_list
 from handprior_viz.auditing.flagged_sequences import (
@@ -27,9 +28,10 @@ from handprior_viz.auditing.flagged_sequences import (
     order_words,
     sequence_list,
 )
+from handprior_viz.auditing.flags import flag_counts
 from handprior_viz.auditing.sequence_player import SequencePlayer
-from handprior_viz.auditing.table import audit_table, flag_counts
-from handprior_viz.auditing.view import TABS, AuditView, audit_sentence, findings_markup, picked_markup
+from handprior_viz.auditing.table import audit_table
+from handprior_viz.auditing.view import PLAYED_IN, TABS, AuditView, audit_sentence, findings_markup, picked_markup
 from handprior_viz.hand_grid import HandGrid
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.long_work import LongWork, Report
@@ -57,13 +59,12 @@ class AuditPanel(Panel):
 
     def __init__(
         self,
-        data: Audit | Catalog | str | Path,
+        data: Source,
         mix: Mix | str | Path | None = None,
         *,
         model: HandModel | None = None,
     ) -> None:
-        if isinstance(data, str | Path) and "://" not in str(data) and not is_audit(data) and not Path(data).exists():
-            raise FileNotFoundError(f"{data}: no such folder; give one of motion files, or the result of an audit")
+        check_source(data)
         self._mix = Mix.default() if mix is None else mix if isinstance(mix, Mix) else Mix.read(mix)
         super().__init__()
         self.audit: Audit | None = None
@@ -75,7 +76,7 @@ class AuditPanel(Panel):
         self._grid: HandGrid | None = None
         self._player: SequencePlayer | None = None
         self._build()
-        self._work = LongWork(self._tell_no_audit)
+        self._work = LongWork(self.tell)
         self._showing = LatestWins(self._show, on_error=self.tell, name="audit-show")
         self.ends_with(self._showing, self._work)
         self.arrange(self._sentence, self._work.widget, self._findings, self._scrolled, self._below)
@@ -150,39 +151,30 @@ class AuditPanel(Panel):
         self._scrolled.layout.max_height = "440px"
         self._tabs = TabStrip(TABS, on_open=lambda tab: self._on_event("tab", tab, None))
         self._picked, self._shown = LiveMarkup(on_event=self._on_event), LiveMarkup(on_event=self._on_event)
-        self._angles = AngleMenus(lambda _: self._change(self._view), label="Show the angle of")
-        self._hands, self._playing = column(), column()
-        self._far = DistanceView()
+        self._angles = AngleMenus(lambda _: self._change(self._view))
+        self._hands, self._far = column(classes=["hp-audit-hands"]), DistanceView()
+        self._sides = row(self._shown, classes=["hp-audit-sides"])  # and what is played, beside its list
         tabs = row(self._tabs, self._picked, classes=["hp-tabbed"])
-        parts = (tabs, self._angles.widget, self._hands, self._far, self._shown, self._playing)
-        self._below = column(*parts)
+        self._below = column(tabs, self._angles.widget, self._hands, self._far, self._sides)
         for part in (self._scrolled, self._angles.widget, self._below):
             part.layout.display = "none"
 
     # --- the audit
 
     def _begin(self) -> None:
-        data = self._data
-        if isinstance(data, Audit):
-            self._use(data)
+        if isinstance(self._data, Audit):
+            self._use(self._data)
             return
-        what = "the catalog" if isinstance(data, Catalog) else str(data)
+        what = "the catalog" if isinstance(self._data, Catalog) else str(self._data)
         self._sentence.markup = f'<p class="hp-sentence">Audit of {escape(what)}</p>'
+        self._start()
+
+    def _start(self) -> None:
+        self._findings.markup = ""
         self._work.start("Looking at what is there", self._audit, on_end=self._after)
 
     def _audit(self, report: Report) -> None:
-        data = self._data
-        if isinstance(data, str | Path) and "://" not in str(data) and is_audit(data):
-            self._use(Audit.read(data))
-            return
-        catalog = data if isinstance(data, Catalog) else None
-        if catalog is None:
-            report.stage("Scanning: which files, sequences and hands there are")
-            catalog = scan(data, progress=report)  # type: ignore[arg-type]
-        report.stage("Auditing: measuring every hand")
-        found = audit(catalog, progress=report)
-        report.check()
-        self._use(found)
+        self._use(audit_of(self._data, report))
 
     def _after(self, was_cancelled: bool) -> None:
         if self.audit is None:
@@ -190,13 +182,10 @@ class AuditPanel(Panel):
             button = '<button data-event="again" title="Audit the same data">Audit again</button>'
             self._findings.markup = f'<div class="hp-empty">{state} {button}</div>'
 
-    def _tell_no_audit(self, error: Exception) -> None:
-        self.tell(error)
-
     def _use(self, found: Audit) -> None:
         self.audit = found
         self._rows = dataset_rows(found, self._mix)
-        self._counts = flag_counts(found.sequences)
+        self._counts, self._terms = flag_counts(found.sequences), definitions(found.definitions, self._mix)
         aside = files_set_aside(found, ())
         self._sentence.markup = audit_sentence(self._rows, found)
         self._findings.markup = findings_markup(findings(self._rows, found.duplicates, aside), self._rows)
@@ -204,7 +193,7 @@ class AuditPanel(Panel):
             found.root, found.hands_mean, model=self._model, synthetic=found.synthetic, on_error=self.tell
         )
         self.ends_with(self._player)
-        self._playing.children = (self._player.widget,)
+        self._sides.children = (self._shown, self._player.widget)
         self._scrolled.layout.display = self._below.layout.display = ""
         self._showing.submit(self._view)
 
@@ -215,6 +204,8 @@ class AuditPanel(Panel):
             self.say()
             if event == "sort":
                 self._change(self._view.sorted_by(target))
+            elif event == "filter":
+                self._change(replace(self._view, words=str(value)))
             elif event == "pick":
                 self._change(self._view.with_picked(self._name(target)))
             elif event == "see":
@@ -229,8 +220,7 @@ class AuditPanel(Panel):
             elif event == "play":
                 self.play(int(target))
             elif event == "again" and not self._work.running:
-                self._findings.markup = ""
-                self._work.start("Looking at what is there", self._audit, on_end=self._after)
+                self._start()
 
     def _name(self, anchor: str) -> str:
         return next(row.name for row in self._rows if row.anchor == anchor)
@@ -244,8 +234,8 @@ class AuditPanel(Panel):
         mine = find_sequences(found.sequences, example["dataset"], "frames")
         mine = mine.filter((mine["path"] == example["path"]) & (mine["sequence"] == example["sequence"]))
         for one in found_sequences(mine, found.examples, most=1):
-            self._player.open(replace(one, place=replace(one.place, at=example["frame"])))
             self._view = replace(self._view, playing=one.key)  # marked when its list is shown next
+            self._player.open(replace(one, place=replace(one.place, at=example["frame"])))
 
     def _change(self, view: AuditView) -> None:
         self._view = view
@@ -258,21 +248,26 @@ class AuditPanel(Panel):
         found = self.audit
         if found is None:
             return
-        self._table.markup = audit_table(self._rows, self._counts, picked=view.picked, by=view.by, rising=view.rising)
+        self._table.markup = audit_table(
+            self._rows, self._counts, self._terms,
+            picked=view.picked, by=view.by, rising=view.rising, words=view.words,
+        )  # fmt: skip
         self._picked.markup = picked_markup(view)
         picked = [row for row in self._rows if row.name in view.picked] or self._rows
         _display(self._angles.widget, view.tab == "angles")
         _display(self._hands, view.tab in ("hands", "odd"))
         _display(self._far, view.tab == "distances")
+        if self._player is not None:
+            _display(self._player.widget, self._view.playing is not None and view.tab in PLAYED_IN)
         if view.tab in ("hands", "odd"):
             self._shown.markup = self._show_hands(found, picked, "typical" if view.tab == "hands" else "suspicious")
         elif view.tab == "angles":
-            self._shown.markup = angle_strips(found.histograms, picked, self._angles.angle)
+            self._shown.markup = angle_violins(found.histograms, picked, self._angles.angle)
         elif view.tab == "distances":
             self._far.show(distances_picture(found.distances, picked if len(picked) > 1 else self._rows))
             self._shown.markup = ""
         elif view.tab == "adds":
-            self._shown.markup = additions(self._rows, view.picked)
+            self._shown.markup = additions(self._rows, self._terms, view.picked)
         elif view.tab == "doubles":
             self._shown.markup = doubled_list(found.duplicates, found.sequences)
         else:

@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 @dataclass(frozen=True)
 class Strip:
-    """How one dataset is spread over an angle.
+    """How one dataset is spread over an angle or an energy.
 
     Attributes:
         dataset: Its name.
@@ -35,7 +35,7 @@ class Strip:
 def strip(
     dataset: str, colour: str, values: Float[np.ndarray, "frames"], span: tuple[float, float], bins: int = 48
 ) -> Strip:
-    """Summarise a dataset's values (one or more, degrees) for :func:`density_strips`.
+    """Summarise a dataset's values (one or more) for :func:`violins`.
 
     The density is a histogram of four times as many bins, smoothed by a Gaussian of Silverman's width (1986, eq. 3.31);
     values outside the span count at its ends.
@@ -53,31 +53,64 @@ def strip(
     return Strip(dataset, colour, tuple((heights / heights.max()).tolist()), (float(q5), float(q50), float(q95)))
 
 
-def density_strips(strips: Sequence[Strip], *, title: str, span: tuple[float, float]) -> str:
-    """Small densities of one angle, one per dataset over the same range, with a line at ``--mark`` (0 to 1).
+def violins(
+    strips: Sequence[Strip],
+    *,
+    title: str,
+    unit: str,
+    span: tuple[float, float],
+    note: str = "",
+    marked: bool = True,
+) -> str:
+    """One violin per dataset, lying on its side over the same range.
 
-    ``data-text="mark"`` is where the shown pose's number goes.
+    The line inside each reaches from the 5 to the 95 per cent point, the dot is the median.
+
+    Args:
+        strips: Datasets in the order in which they are always shown.
+        title: What is measured, in words.
+        unit: After each number: ``°``, or `` nats``.
+        span: Ends of the range.
+        note: Said beside the title.
+        marked: Whether one pose is marked, by a line at ``--mark`` (0 to 1); ``data-text="mark"`` is where its number
+            goes.
     """
     low, high = span
+    about = f"each from {_whole(low, unit)} to {_whole(high, unit)}; line: nine in ten of the poses, dot: the median"
+    mark = ' <b class="hp-mark-figure" data-text="mark"></b>' if marked else ""
     heading = (
-        f'<figcaption>{escape(title)} <b class="hp-mark-figure" data-text="mark"></b>'
-        f'<span class="hp-muted">each from {_figure(low)}° to {_figure(high)}°, tick at 0°</span></figcaption>'
+        f'<figcaption>{escape(title)}{mark}<span class="hp-muted">{escape(about)}{"; " if note else ""}{escape(note)}'
+        "</span></figcaption>"
     )
-    zero = _p(-low / (high - low)) if low <= 0 <= high else "-9px"
-    cells = "".join(_strip_cell(one) for one in strips)
-    return f'<figure class="hp-figure">{heading}<div class="hp-strips" style="--zero:{zero}">{cells}</div></figure>'
+    zero = _p(-low / (high - low)) if low < 0 < high else "-100vw"
+    cells = "".join(_violin_of(one, unit, span) for one in strips)
+    plots = f'<div class="hp-strips" style="--zero:{zero}">{cells}</div>'
+    return f'<figure class="hp-figure">{heading}{plots}</figure>'
 
 
-def _strip_cell(one: Strip) -> str:
-    x = np.linspace(0, 100, len(one.heights))
-    ridge = "L".join(f"{a:.1f} {30 - 28 * h:.1f}" for a, h in zip(x, one.heights, strict=True))
-    title = f"{one.dataset}: half of its frames lie below {one.spread[1]:.0f}°, nine in ten from "
-    title += f"{one.spread[0]:.0f}° to {one.spread[2]:.0f}°"
+def _violin_of(one: Strip, unit: str, span: tuple[float, float]) -> str:
+    low, middle, high = (_whole(q, unit) for q in one.spread)
+    title = escape(f"{one.dataset}: half of its poses lie below {middle}, nine in ten from {low} to {high}")
+    name = escape(one.dataset)
     return (
-        f'<div class="hp-strip" data-key="{escape(one.dataset)}" title="{escape(title)}">'
-        f'<div class="hp-ridge"><svg viewBox="0 0 100 30" preserveAspectRatio="none">'
-        f'<path style="fill:{one.colour}" d="M0 30L{ridge}L100 30Z"/></svg></div>'
-        f"<span>{escape(one.dataset)}</span></div>"
+        f'<div class="hp-strip" data-key="{name}" title="{title}" role="img" aria-label="{title}">'
+        f"{violin(one, span)}<span>{name}</span></div>"
+    )
+
+
+def violin(one: Strip, span: tuple[float, float]) -> str:
+    """One dataset's violin, as high as its element; the line is nine in ten of its values, the dot the median."""
+    low, high = span
+    x = (np.arange(len(one.heights)) + 0.5) * 100 / len(one.heights)  # middles of the bins
+    edge = [(a, 19 * h) for a, h in zip(x, one.heights, strict=True)]
+    above = "L".join(f"{a:.1f} {20 - b:.1f}" for a, b in edge)
+    below = "L".join(f"{a:.1f} {20 + b:.1f}" for a, b in reversed(edge))
+    q5, q50, q95 = (min(max((q - low) / (high - low), 0.0), 1.0) for q in one.spread)
+    return (
+        '<span class="hp-violin"><svg viewBox="0 0 100 40" preserveAspectRatio="none">'
+        f'<path style="fill:{one.colour}" d="M{above}L{below}Z"/></svg>'
+        f'<u style="left:{100 * q5:.1f}%;width:{100 * (q95 - q5):.1f}%"></u>'
+        f'<i style="left:{100 * q50:.1f}%"></i></span>'
     )
 
 
@@ -110,7 +143,7 @@ def gauge(energies: Float[np.ndarray, "poses"], span: tuple[float, float], bins:
 def verdict(energy: float, held_out: Float[np.ndarray, "poses"]) -> str:
     """Say in words where an energy lies among those of held-out poses, nats per frame."""
     share = float((held_out > energy).mean())
-    figure = f"{_figure(energy, 1)} nats"
+    figure = minus(f"{energy:.1f} nats")
     if share >= 0.995:
         return f"more usual than nearly every held-out pose ({figure})"
     if share <= 0.005:
@@ -152,10 +185,8 @@ def position(value: float, span: tuple[float, float]) -> str:
     return f"{min(max((value - low) / (high - low), 0.0), 1.0):.4f}"
 
 
-def _figure(value: float, digits: int = 0) -> str:
-    """A number with a real minus sign, no more digits than said, and no minus before zero."""
-    text = f"{value:.{digits}f}" if digits or abs(value - round(value)) < 1e-9 else f"{value:g}"
-    return minus(text) if float(text) else text.lstrip("-")
+def _whole(value: float, unit: str) -> str:
+    return minus(f"{round(value) + 0:d}{unit}")
 
 
 def minus(text: str) -> str:

@@ -81,6 +81,9 @@ function listen(root, model) {
     const element = target.closest("select[data-event], input[data-event]");
     if (element) tell(element);
   });
+  root.addEventListener("input", ({ target }) => {
+    if (target.matches('input[type="search"][data-event]')) tell(target); // as it is typed
+  });
   // A notebook may prevent what Enter does by itself in a text field: it would only take effect when that is left.
   root.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.matches("input[data-event]:not([type=checkbox])")) tell(event.target);

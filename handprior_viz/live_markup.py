@@ -9,7 +9,8 @@ Markup may use:
 
 - ``data-key``: identity of a row that may move or vanish;
 - ``data-flash``: flash when the text inside changes;
-- ``data-event`` (with ``data-target``) on buttons, selects and inputs: calls ``on_event``;
+- ``data-event`` (with ``data-target``) on buttons, selects and inputs: calls ``on_event``; a search
+  field as it is typed;
 - ``data-text`` and CSS variables: what :meth:`LiveMarkup.mark` changes without sending the markup again.
 """
 

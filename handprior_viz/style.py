@@ -10,22 +10,24 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from typing import Any
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Colours as #RRGGBB, lengths in CSS pixels. On JupyterLab's themes they are the fall-back, see :data:`CSS`."""
+    """Colours as #RRGGBB, lengths in CSS pixels. On JupyterLab's themes they are the fall-back, see :data:`CSS`.
+
+    Words in them can be read on the background and on panels: a contrast of 4.5 (WCAG 2.1, 1.4.3), in the dark too.
+    """
 
     background: str = "#F7F8FA"
     panel: str = "#FFFFFF"
     line: str = "#E3E6EB"
     text: str = "#1F2933"
-    muted: str = "#6B7785"
-    accent: str = "#2F6FDE"
-    warning: str = "#B7791F"
+    muted: str = "#636F7D"
+    accent: str = "#2A67D2"
+    warning: str = "#96610F"
     error: str = "#C0392B"
     radius: int = 8
     space: int = 8
@@ -48,10 +50,15 @@ DARK: dict[str, str] = {
     "warning": "#E0A83F",
     "error": "#F07F73",
 }
-"""The same colours on a dark ground, for pages of our own; inside JupyterLab its theme decides."""
+"""The same colours on a dark ground; inside JupyterLab its dark theme has the grounds and the greys."""
 
 TIER_COLOURS: dict[str, str] = {"high": "#0072B2", "medium": "#E69F00", "low": "#8A94A3"}
 """One colour per quality tier, in the order in which tiers are always shown."""
+
+IN_DARK = " ".join(f"--hp-{name}: {DARK[name]};" for name in ("accent", "warning", "error")) + (
+    f" --hp-on-colour: {DARK['background']};"
+)
+"""Colours that JupyterLab's themes do not have, for a panel on a dark ground."""
 
 CSS = f"""
 .handprior {{
@@ -63,9 +70,7 @@ CSS = f"""
   --hp-accent: {TOKENS.accent};
   --hp-warning: {TOKENS.warning};
   --hp-error: {TOKENS.error};
-  --hp-tier-high: {TIER_COLOURS["high"]};
-  --hp-tier-medium: {TIER_COLOURS["medium"]};
-  --hp-tier-low: {TIER_COLOURS["low"]};
+  --hp-on-colour: #FFFFFF;
   --hp-radius: {TOKENS.radius}px;
   --hp-space: {TOKENS.space}px;
   --hp-font: var(--jp-ui-font-family, {FONT});
@@ -74,6 +79,7 @@ CSS = f"""
   font-variant-numeric: tabular-nums;
   color: var(--hp-text);
 }}
+[data-jp-theme-light="false"] .handprior {{ {IN_DARK} }}
 """
 """Give a panel's outermost element the class ``handprior`` and it follows the light or dark theme around it."""
 
@@ -129,38 +135,3 @@ def hex_to_rgb(colour: str) -> tuple[float, float, float]:
     """Turn #RRGGBB into three numbers from 0 to 1."""
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     return red, green, blue
-
-
-_AXIS: dict[str, Any] = {
-    "automargin": True,
-    "gridcolor": TOKENS.line,
-    "linecolor": TOKENS.line,
-    "tickcolor": TOKENS.line,
-    "ticks": "outside",
-    "ticklen": 4,
-    "title": {"font": {"color": TOKENS.muted}, "standoff": TOKENS.space},
-    "zeroline": False,
-}
-
-PLOTLY_TEMPLATE: dict[str, Any] = {
-    "layout": {
-        "font": {"family": FONT, "size": TOKENS.font_size, "color": TOKENS.text},
-        "title": {"font": {"size": 15}, "x": 0, "xanchor": "left", "xref": "paper"},
-        "paper_bgcolor": TOKENS.panel,
-        "plot_bgcolor": TOKENS.panel,
-        "colorway": [*TIER_COLOURS.values(), TOKENS.accent, "#009E73", "#CC79A7", "#56B4E9", "#D55E00"],
-        "margin": {"l": 48, "r": 16, "t": 40, "b": 40},
-        "hovermode": "closest",
-        "hoverlabel": {"font": {"family": FONT, "size": TOKENS.font_size}, "bordercolor": TOKENS.line},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": {"text": ""}},
-        "xaxis": _AXIS,
-        "yaxis": _AXIS,
-        "bargap": 0.25,
-        "violingap": 0.1,
-    },
-    "data": {
-        "violin": [{"type": "violin", "line": {"width": 1}, "points": False, "spanmode": "hard"}],
-        "scatter": [{"type": "scatter", "line": {"width": 2}}],
-    },
-}
-"""Pass as ``template=`` to a plotly figure; a plain dict, so that importing this module does not import plotly."""

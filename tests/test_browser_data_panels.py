@@ -54,6 +54,10 @@ def _pick_and_look(page: Page, audit: Locator) -> None:
     expect(audit.locator('[aria-sort="descending"]')).to_contain_text("motion")
     assert names(lines) != fixed
     assert sorted(names(lines)) == sorted(fixed) != []
+    audit.get_by_role("searchbox").press_sequentially("gra")
+    expect(lines).to_have_count(1)
+    audit.get_by_role("searchbox").fill("")
+    expect(lines).to_have_count(len(fixed))
     grab = audit.get_by_role("checkbox", name="GRAB", exact=True)
     grab.click()
     expect(grab).to_have_attribute("aria-checked", "true")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -52,6 +53,16 @@ def test_cells_are_short_and_explained(path: Path) -> None:
     kinds = [cell.cell_type for cell in cells]
     assert kinds[0] == "markdown"
     assert "code code" not in " ".join(kinds), "prose stands between any two cells of code"
+
+
+PAGES = [*NOTEBOOKS, ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_to_files_that_are_there(path: Path) -> None:
+    words = "\n".join(c.source for c in read(path).cells) if path in NOTEBOOKS else path.read_text(encoding="utf-8")
+    found = [link for link in re.findall(r"\]\(([^)#\s]+)", words) if "://" not in link]
+    assert [link for link in found if not (path.parent / link).exists()] == []
 
 
 def trainings(folder: Path) -> list[psutil.Process]:

@@ -15,8 +15,8 @@ from handprior_viz.audit_report.dataset_pairs import joint_words
 from handprior_viz.audit_report.dataset_rows import DatasetRow, number
 from handprior_viz.audit_report.joint_histograms import HistogramSheet, JointLine
 from handprior_viz.audit_report.worst_sequences import SequenceRow, worst_sequences
-from handprior_viz.balancing.table import percent
 from handprior_viz.figures import minus
+from handprior_viz.number_words import percent
 
 Draw = Callable[[Float[np.ndarray, "90"]], str | None]
 """Turns a pose into a data URI; None for one that cannot be drawn."""

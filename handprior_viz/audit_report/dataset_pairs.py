@@ -16,8 +16,8 @@ from data_tools.auditing.audit_tables import DatasetDistances
 from data_tools.pose_layout import HAND_JOINT_NAMES
 from handprior_viz.audit_report.dataset_rows import DatasetRow, number
 from handprior_viz.audit_report.distance_map import distance_map
-from handprior_viz.balancing.table import percent
 from handprior_viz.joint_angles import JointAngle
+from handprior_viz.number_words import percent
 
 SHOWN_PAIRS, SHOWN_SEQUENCES = 60, 100
 

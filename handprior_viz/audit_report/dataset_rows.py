@@ -173,6 +173,11 @@ def energy_unit(row: Mapping[str, Any]) -> str:
     return "frame" if "frame" in str(row.get("energy_unit") or "") else "s"
 
 
+def speed_words(speed: float, per: str) -> str:
+    """How fast joints turn: ``42°/s``, ``3.9°/frame``."""
+    return f"{speed:.{0 if speed >= 9.95 else 1}f}\N{DEGREE SIGN}/{per}"
+
+
 def number(row: Mapping[str, Any], column: str) -> float | None:
     """A number of a row; None where there is none or it is not finite."""
     value = row.get(column)

@@ -8,11 +8,12 @@ from data_tools.mix import Mix
 from data_tools.mixing.mix_settings import EXCLUDE
 from data_tools.scanning.boundaries import RULE
 from data_tools.scanning.dead_hands import FROZEN_FRAMES, FROZEN_SECONDS
-from handprior_viz.balancing.table import percent
+from handprior_viz.number_words import percent
 
 _COMPARE = "Compare datasets by it: fitted hands leave every published table often, most by a few degrees."
 
 _WORDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("Frames", (), "Frames on disk, usable or not."),
     (
         "Live hand",
         ("alive_left",),
@@ -85,25 +86,24 @@ _WORDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 
 
-def definitions(measured: Mapping[str, str], mix: Mix) -> list[tuple[str, str]]:
-    """All terms with their definitions, in the order in which the page uses them.
+def definitions(measured: Mapping[str, str], mix: Mix) -> dict[str, str]:
+    """What each term means and how its number is measured, in the order in which the page uses them.
 
     Args:
         measured: What the audit says itself about its columns, by name; added to the words here.
         mix: Sorts datasets into tiers.
     """
-    found, used = [], set()
+    found: dict[str, str] = {}
+    used = set()
     for term, columns, words in _WORDS:
         own = [name for name in columns if name in measured]
         used.update(own)
         exactly = " ".join(_sentence(measured[name], begin=not words) for name in own)
-        if words and exactly:
-            found.append((term, f"{words} Exactly: {exactly}"))
-        elif words or exactly:
-            found.append((term, words or exactly))
-    rest = [(name.replace("_", " "), _sentence(text)) for name, text in measured.items() if name not in used]
-    found.append(("Tiers", _tiers(mix)))
-    return found + [(term[:1].upper() + term[1:], text) for term, text in rest]
+        if words or exactly:
+            found[term] = f"{words} Exactly: {exactly}" if words and exactly else words or exactly
+    found["Tiers"] = _tiers(mix)
+    rest = {name.replace("_", " "): text for name, text in measured.items() if name not in used}
+    return found | {term[:1].upper() + term[1:]: _sentence(text) for term, text in rest.items()}
 
 
 def _tiers(mix: Mix) -> str:

@@ -11,7 +11,7 @@ import polars as pl
 
 from data_tools.scanning.data_folder import Rejected
 from handprior_viz.audit_report.dataset_rows import DatasetRow
-from handprior_viz.balancing.table import percent, short_count
+from handprior_viz.number_words import percent, short_count
 
 SHOWN = 3
 
@@ -31,6 +31,7 @@ class Finding:
         why: What it means.
         todo: What to do next.
         anchor: The part of the page that shows it.
+        by: The number of a dataset (at ``anchor``) whose sequences show it, a column's key; empty for a section.
     """
 
     weight: float
@@ -39,6 +40,7 @@ class Finding:
     why: str
     todo: str
     anchor: str
+    by: str = ""
 
 
 def findings(
@@ -74,7 +76,8 @@ def _contradicted(rows: Sequence[DatasetRow], frames: int) -> Iterator[Finding]:
             10 + _frames(wrong) / frames,
             "bad",
             f"{_names(wrong)}: the data speak against what is said about the mean hand",
-            f"If they are right, {short_count(_frames(wrong))} frames are off by the mean hand, at every joint.",
+            f"If they are right, {short_count(_frames(wrong))} frames are off by the mean hand, at every joint. "
+            f"{_evidence(wrong[0])}",
             f"Look at the evidence; if it convinces you, state it: {options}",
             "conventions",
         )
@@ -87,7 +90,8 @@ def _unstated(rows: Sequence[DatasetRow], frames: int) -> Iterator[Finding]:
             2 * _frames(unknown) / frames,
             "warn",
             f"{_names(unknown)}: nobody says whether the mean hand is inside the values",
-            f"{short_count(_frames(unknown))} frames are taken as they are; if that is wrong, every pose in them is.",
+            f"{short_count(_frames(unknown))} frames are taken as they are; if that is wrong, every pose in them is. "
+            f"{_evidence(unknown[0])}",
             f"Ask its makers or read the evidence, then state it: --hand-mean {quote(unknown[0].name)}=incl or =rel",
             "conventions",
         )
@@ -97,14 +101,14 @@ def _dead(rows: Sequence[DatasetRow], frames: int) -> Iterator[Finding]:
     lost = frames - sum(row.usable_frames for row in rows)
     if lost / frames < _MUCH:
         return
-    losing = sorted(rows, key=lambda row: row.usable_frames - row.frames)
+    losing = sorted((row for row in rows if row.usable_frames < row.frames), key=lambda r: r.usable_frames - r.frames)
     wholly = [row for row in losing if row.usable_frames == 0]
     barren = f"; {_names(wholly)} give{'s' if len(wholly) == 1 else ''} nothing" if wholly else ""
     yield Finding(
         1.5 * lost / frames,
         "warn",
-        f"{percent(lost / frames)} of all frames have no two live hands",
-        f"{short_count(lost)} frames hold hands that nobody captured, most in {_names(losing[:3])}{barren}.",
+        f"In {percent(lost / frames)} of all frames not both hands are live",
+        f"{short_count(lost)} frames hold a hand that nobody captured, most in {_names(losing[:3])}{barren}.",
         "Nothing to repair: mixes leave them out. Check that the tiers do not count on these datasets.",
         "datasets",
     )
@@ -123,7 +127,8 @@ def _twice(rows: Sequence[DatasetRow], duplicates: pl.DataFrame, frames: int) ->
     yield Finding(
         0.05 + 5 * total / frames,
         "bad" if total / frames >= _MUCH else "warn",
-        f"The same motion is there twice: {len(duplicates):,} pairs of sequences",
+        f"The same motion is there twice: {'1 pair' if len(duplicates) == 1 else f'{len(duplicates):,} pairs'} of "
+        "sequences",
         f"{short_count(total)} frames, most in {where}{more}. They weigh double, and may be in training and in test.",
         "Leave one of the two datasets out of the mix." if a != b else "Remove one file of each pair in the list.",
         "duplicates",
@@ -150,6 +155,7 @@ def _strange(rows: Sequence[DatasetRow], frames: int) -> Iterator[Finding]:
             f"{percent(top.out_of_limit or 0)} of the joints of {top.name} are out of their limits, more than usual.",
             "Open the dataset and look at its suspicious hands; a poor fit is a reason for a lower tier.",
             odd[0].anchor,
+            "limits",
         )
 
 
@@ -171,9 +177,10 @@ def _jitter(rows: Sequence[DatasetRow], frames: int) -> Iterator[Finding]:
             sum((row.jitter or 0) * row.frames for row in shaky) / frames,
             "warn",
             f"{_names(shaky)}: hands tremble from frame to frame",
-            f"{percent(top.jitter or 0)} of the frames of {top.name} jitter; single poses are fine, speeds are not.",
-            "Fine for a prior over poses; smooth the motion before anything that learns speeds.",
+            f"{percent(top.jitter or 0)} of the frames of {top.name} jitter: speeds cannot be trusted there.",
+            "A prior over poses hardly minds; smooth the motion before anything that learns speeds.",
             top.anchor,
+            "jitter",
         )
 
 
@@ -198,6 +205,35 @@ def _nothing() -> Finding:
         "Go on to the mix: handprior balance DATA --out SPLITS",
         "datasets",
     )
+
+
+def headline(rows: Sequence[DatasetRow], found: Sequence[Finding], sequences: int) -> str:
+    """What is in the data, and whether something has to be settled before they are mixed, in two or three sentences.
+
+    Args:
+        rows: All datasets, in the fixed order.
+        found: From :func:`findings`.
+        sequences: How many there are.
+    """
+    frames, usable = _frames(rows), sum(row.usable_frames for row in rows)
+    largest = sorted(rows, key=lambda row: -row.frames)
+    most = f", most in {_names(largest[:3])}" if len(rows) > 3 else ""
+    datasets = "1 dataset holds" if len(rows) == 1 else f"{len(rows):,} datasets hold"
+    many = "1 sequence" if sequences == 1 else f"{sequences:,} sequences"
+    said = f"{datasets} {short_count(frames)} frames in {many}{most}. "
+    said += f"In {percent(usable / max(frames, 1))} of the frames both hands are live. "
+    bad, look = (sum(finding.kind == kind for finding in found) for kind in ("bad", "warn"))
+    if bad:
+        things = "One thing has" if bad == 1 else f"{bad} things have"
+        return f"{said}{things} to be settled before any of it is mixed."
+    worth = (
+        "nothing stands out" if not look else f"{'one thing is' if look == 1 else f'{look} things are'} worth a look"
+    )
+    return f"{said}Nothing keeps you from mixing them; {worth}."
+
+
+def _evidence(row: DatasetRow) -> str:
+    return f"{row.name}: {row.evidence}." if row.evidence else ""
 
 
 def _frames(rows: Sequence[DatasetRow]) -> int:

@@ -25,10 +25,10 @@ from handprior_viz.audit_report.dataset_pairs import distance_maps, doubled_pair
 from handprior_viz.audit_report.dataset_rows import LEFT_OUT, DatasetRow, dataset_rows
 from handprior_viz.audit_report.definitions import definitions
 from handprior_viz.audit_report.distance_map import SHADES
-from handprior_viz.audit_report.findings import doubled_frames, findings, unusual_limit
+from handprior_viz.audit_report.findings import doubled_frames, findings, headline, unusual_limit
 from handprior_viz.audit_report.joint_histograms import HistogramSheet
 from handprior_viz.audit_report.summary import files_set_aside
-from handprior_viz.balancing.table import percent, short_count
+from handprior_viz.number_words import percent, short_count
 from handprior_viz.render import SYNTHETIC
 
 FILES_SHOWN = 200
@@ -126,6 +126,7 @@ def report_page(
     maps, map_data = distance_maps(audit.distances, rows)
     aside = files_set_aside(audit, set_aside)
     words = model_words()
+    found = findings(rows, audit.duplicates, aside)
     context = {
         "title": Path(audit.root).name or audit.root or "hand motions",
         "root": audit.root,
@@ -139,7 +140,8 @@ def report_page(
         "script": Markup(_resource("page.js")),
         "outlines": sheet.outlines,
         "figures": _figures(rows, audit),
-        "findings": findings(rows, audit.duplicates, aside),
+        "headline": headline(rows, found, len(audit.sequences)),
+        "findings": found,
         "unusual_limit": unusual_limit(rows),
         "rows": rows,
         "by_name": {row.name: row for row in rows},
@@ -156,7 +158,7 @@ def report_page(
         "coverage": [row for row in rows if (row.reaches, row.only_here, row.novel) != (None, None, None)],
         "set_aside": aside[:FILES_SHOWN],
         "set_aside_in_all": len(aside),
-        "definitions": definitions(audit.definitions, mix),
+        "terms": definitions(audit.definitions, mix),
         "folder": folder,
         "files": files,
     }

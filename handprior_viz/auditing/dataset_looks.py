@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -14,9 +14,9 @@ from data_tools.auditing.audit_tables import AngleHistograms, DatasetDistances
 from handprior_viz.audit_report.dataset_rows import DatasetRow
 from handprior_viz.audit_report.distance_map import distance_map
 from handprior_viz.audit_report.histogram_plots import quantiles
-from handprior_viz.balancing.table import percent
-from handprior_viz.figures import Strip, density_strips
+from handprior_viz.figures import Strip, violins
 from handprior_viz.joint_angles import JointAngle
+from handprior_viz.number_words import percent
 
 MOST_HANDS = 24
 """Hands that are shown at once."""
@@ -80,11 +80,11 @@ def _title(example: dict[str, object]) -> str:
     where = f"{example['dataset']}, frame {example['frame']:,}"
     if example["kind"] == "typical":
         return where
-    side = "" if example["side"] == "both" else f", {example['side']} hand"
+    side = "" if example["side"] == "both" else f", {example['side']}"
     return f"{example['reason']}{side}: {where}"
 
 
-def angle_strips(histograms: AngleHistograms, rows: Sequence[DatasetRow], angle: JointAngle) -> str:
+def angle_violins(histograms: AngleHistograms, rows: Sequence[DatasetRow], angle: JointAngle) -> str:
     """How one joint angle is spread in each dataset, on one scale.
 
     Args:
@@ -104,7 +104,7 @@ def angle_strips(histograms: AngleHistograms, rows: Sequence[DatasetRow], angle:
     last = min(int(np.searchsorted(edges, high + 5)), len(edges) - 1)
     strips = [_strip(row, counts[row.name], edges, first, last) for row in live]
     title = f"{angle.finger}, {angle.words}"
-    drawn = density_strips(strips, title=title, span=(float(edges[first]), float(edges[last])))
+    drawn = violins(strips, title=title, unit="°", span=(float(edges[first]), float(edges[last])), marked=False)
     dead = [row.name for row in rows if row not in live]
     return drawn + (f'<p class="hp-said">No live hand in {escape(", ".join(dead))}.</p>' if dead else "")
 
@@ -188,22 +188,25 @@ def _closest(rows: Sequence[DatasetRow], values: Float[np.ndarray, "datasets dat
     return f'<div><p class="hp-muted">The closest pairs</p><ol class="hp-audit-list">{lines}</ol></div>'
 
 
-def additions(rows: Sequence[DatasetRow], picked: Collection[str] = ()) -> str:
+def additions(rows: Sequence[DatasetRow], terms: Mapping[str, str], picked: Collection[str] = ()) -> str:
     """What each dataset adds to all the others: kinds of poses it shows, shows alone, and frames unlike any other.
 
     Args:
         rows: All datasets in order.
+        terms: From :func:`.definitions`: how each number was measured.
         picked: Names to show; all if empty.
     """
     shown = [row for row in rows if not picked or row.name in picked]
     heads = (
-        ("dataset", ""),
-        ("shows", "of all kinds of poses in these data, the share that it shows"),
-        ("only here", "of all kinds of poses, the share that no other dataset shows: lost without it"),
-        ("frames of its own", "share of its frames that no frame of another dataset comes near"),
-        ("distance from the rest", "from all others together: 0 alike, 1 unlike"),
+        ("shows", "of all kinds of poses", "Shown here"),
+        ("only here", "of all kinds of poses", "Only here"),
+        ("frames of its own", "of its frames", "Poses of its own"),
+        ("distance from the rest", "0 alike, 1 unlike", "Distance between datasets"),
     )
-    header = "".join(f'<span role="columnheader" title="{title}">{head}</span>' for head, title in heads)
+    header = '<span role="columnheader">dataset</span>' + "".join(
+        f'<span role="columnheader" title="{escape(terms.get(term, ""))}">{head}<small>{unit}</small></span>'
+        for head, unit, term in heads
+    )
     lines = "".join(_addition(row) for row in shown)
     return (
         '<div class="hp-audit-adds" role="table" aria-label="What each dataset adds">'

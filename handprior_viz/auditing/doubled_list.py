@@ -7,7 +7,7 @@ from html import escape
 import polars as pl
 
 from handprior_viz.audit_report.dataset_pairs import SHOWN_SEQUENCES, doubled_sequences
-from handprior_viz.balancing.table import percent
+from handprior_viz.number_words import percent
 
 
 def doubled_list(duplicates: pl.DataFrame, sequences: pl.DataFrame) -> str:

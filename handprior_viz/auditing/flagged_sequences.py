@@ -12,10 +12,10 @@ import polars as pl
 
 from data_tools.scanning.dead_hands import SIDES
 from data_tools.scanning.sequence_flags import MEAN_UNKNOWN
-from handprior_viz.audit_report.dataset_rows import DatasetRow, degrees, energy_unit, joint_share
+from handprior_viz.audit_report.dataset_rows import DatasetRow, degrees, energy_unit, joint_share, speed_words
+from handprior_viz.auditing.flags import by_weight, flag_chip
 from handprior_viz.auditing.sequence_clip import ClipPlace
-from handprior_viz.auditing.table import by_weight, flag_chip
-from handprior_viz.balancing.table import percent
+from handprior_viz.number_words import percent
 
 SHOWN = 30
 """Sequences that are listed before somebody asks for more."""
@@ -29,6 +29,14 @@ _ORDERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "jitter": ("the most jittery first", "jittery", ("jitter", "jitter_share")),
     "limits": ("those with most joints beyond their limits first", "out_of_limit_share", ("out_of_limit_share",)),
 }
+_HEADS = (
+    ("play", False, "Shows it below, at the frame where what is wrong begins"),
+    ("sequence", False, "Its name; its file is said on hover"),
+    ("frames", True, "How many, and how long they last"),
+    ("dead", True, "Frames in which not both hands are live"),
+    ("motion", True, "How fast the finger joints of live hands turn"),
+    ("what is wrong with it", False, "What the scan and the audit found, and in how many frames"),
+)
 _KINDS = {
     "zero": "all zero",
     "mean": "the mean hand: nobody captured it",
@@ -205,26 +213,26 @@ def sequence_list(
     """
     many = "1 sequence" if in_all == 1 else f"{in_all:,} sequences"
     chips = "".join(flag_chip(row, flag, count, by == FLAG + flag) for flag, count in by_weight(counts))
-    heads = ("", "sequence", "frames", "dead", "motion", "what is wrong with it")
-    numbers = ("frames", "dead", "motion")
     header = "".join(
-        f'<span role="columnheader"{" class=hp-number" if head in numbers else ""}>{head}</span>' for head in heads
+        f'<span role="columnheader"{" class=hp-number" if is_number else ""} title="{title}">{head}</span>'
+        for head, is_number, title in _HEADS
     )
     lines = "".join(_sequence_line(one, one.key == playing) for one in found)
     rest = in_all - len(found)
     more = f'<button data-event="more">{min(rest, SHOWN)} more of {rest:,}</button>' if rest > 0 else ""
-    flags = f'<div class="hp-audit-flags hp-wrap">{chips}</div>' if chips else ""
+    flags = f'<div class="hp-audit-flags">{chips}</div>' if chips else ""
     return (
         f'<p class="hp-audit-said">{many} of <b>{escape(row.name)}</b>, {escape(order_words(by))}</p>{flags}'
-        f'<div class="hp-audit-sequences" role="table" aria-label="Sequences of {escape(row.name)}">'
-        f'<div class="hp-audit-sequence hp-head" role="row">{header}</div>{lines}</div>{more}'
+        '<div class="hp-audit-scroll"><div class="hp-audit-sequences" role="table" '
+        f'aria-label="Sequences of {escape(row.name)}"><div class="hp-audit-sequence hp-head" role="row">{header}</div>'
+        f"{lines}</div>{more}</div>"
     )
 
 
 def _sequence_line(one: FoundSequence, is_playing: bool) -> str:
     place = one.place
     seconds = f", {(place.stop - place.start) / place.fps:,.1f} s" if place.fps else ""
-    speed = "\N{EN DASH}" if one.energy is None else f"{one.energy:.0f}\N{DEGREE SIGN}/{one.energy_unit[0]}"
+    speed = "\N{EN DASH}" if one.energy is None else speed_words(one.energy, one.energy_unit)
     said = "; ".join(one.reasons) or "nothing"
     name = escape(place.name)
     short = escape(place.name.removeprefix(place.dataset)) or name  # numbered sequences say their dataset once more
@@ -237,6 +245,6 @@ def _sequence_line(one: FoundSequence, is_playing: bool) -> str:
         f'<span role="cell" class="hp-number">{place.stop - place.start:,}{seconds}</span>'
         f'<span role="cell" class="hp-number">{percent(one.dead)}</span>'
         f'<span role="cell" class="hp-number">{speed}</span>'
-        f'<span role="cell" class="hp-why{"" if one.reasons else " hp-muted"}" title="{escape(said)}">{escape(said)}'
+        f'<span role="cell" class="{"" if one.reasons else "hp-muted"}" title="{escape(said)}">{escape(said)}'
         "</span></div>"
     )

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-import polars as pl
-
-from data_tools.scanning.sequence_flags import FLAGS
-from handprior_viz.audit_report.dataset_rows import DatasetRow
-from handprior_viz.balancing.table import percent, short_count
+from handprior_viz.audit_report.dataset_rows import DatasetRow, speed_words
+from handprior_viz.auditing.flags import by_weight, flag_chip
+from handprior_viz.number_words import percent, short_count
 
 FLAGS_SHOWN = 3
-"""Flags of a dataset that its line has room for; the list of its sequences has all of them."""
+"""Flags of a dataset that its line shows at most; the list of its sequences has all of them."""
 
 FAR_FROM_LIVE = 0.05
 """A smaller share of usable frames than this is marked."""
@@ -27,50 +25,58 @@ class Column:
     Attributes:
         key: Identity; also what its numbers lead to, see :mod:`.flagged_sequences`.
         title: Above it.
-        words: What it means, on hover.
+        unit: Below the title.
+        terms: Of :func:`.definitions`: what it is and how it was measured, on hover.
         value: Of a dataset; None where it could not be measured.
         text: As it is shown.
-        leads: What clicking a number shows, in words; empty where there is nothing to show.
+        leads: What clicking a number shows, in words.
+        tab: The tab that shows it; the list of sequences if empty.
     """
 
     key: str
     title: str
-    words: str
+    unit: str
+    terms: tuple[str, ...]
     value: Callable[[DatasetRow], float | None]
     text: Callable[[float, DatasetRow], str]
-    leads: str = ""
+    leads: str
+    tab: str = ""
 
 
 COLUMNS = (
     Column(
-        "frames", "frames", "frames on disk", lambda row: row.frames, lambda value, _: short_count(int(value)),
+        "frames", "frames", "on disk", ("Frames",), lambda row: row.frames, lambda value, _: short_count(int(value)),
         "the longest first",
     ),
     Column(
-        "usable", "live hands", "frames in which both hands are live: moving, finite, not the mean hand, not copied",
-        lambda row: row.usable, lambda value, _: percent(value), "those with most dead frames first",
+        "usable", "live hands", "of frames", ("Usable frame", "Live hand"), lambda row: row.usable,
+        lambda value, _: percent(value), "those with most dead frames first",
     ),
     Column(
-        "energy", "motion", "motion energy: how fast the finger joints of live hands turn, degrees per second "
-        "(per frame where no file says the frame rate)", lambda row: row.energy,
-        lambda value, row: f"{value:.0f}\N{DEGREE SIGN}/{row.energy_unit[0]}", "the fastest first",
+        "energy", "motion", "degrees", ("Motion",), lambda row: row.energy,
+        lambda value, row: speed_words(value, row.energy_unit), "the fastest first",
     ),
     Column(
-        "jitter", "jitter", "frames in which a hand jumps far and straight back, of all frames",
-        lambda row: row.jitter, lambda value, _: percent(value), "the most jittery first",
+        "jitter", "jitter", "of frames", ("Jitter",), lambda row: row.jitter, lambda value, _: percent(value),
+        "the most jittery first",
     ),
     Column(
-        "limits", "beyond limits", "joints that bend further than published limits, of all live joints: compare "
-        "datasets by it", lambda row: row.out_of_limit, lambda value, _: percent(value),
-        "those with most joints beyond their limits first",
+        "limits", "beyond limits", "of joints", ("Out of limits",), lambda row: row.out_of_limit,
+        lambda value, _: percent(value), "those with most joints beyond their limits first",
     ),
     Column(
-        "adds", "only here", "kinds of poses that no other dataset shows, of all kinds", lambda row: row.only_here,
-        lambda value, _: percent(value),
+        "adds", "only here", "of poses", ("Only here",), lambda row: row.only_here, lambda value, _: percent(value),
+        "beside what the others add", "adds",
     ),
 )  # fmt: skip
 """The numbers, in the order of the table."""
 
+_DOWN = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}"
+_SORTING = "Click to sort by it, again to turn round, a third time for the fixed order."
+_SEARCH = (
+    '<input type="search" data-event="filter" value="{}" placeholder="filter" aria-label="Filter the datasets" '
+    'title="Show only datasets with these words in their name, tier or flags">'
+)
 _BY_KEY = {column.key: column for column in COLUMNS}
 
 
@@ -99,39 +105,34 @@ def sorted_rows(rows: Sequence[DatasetRow], by: str = "", rising: bool = False) 
     return sorted(known, key=lambda row: sign * (value(row) or 0)) + [row for row in rows if value(row) is None]
 
 
-def flag_counts(sequences: pl.DataFrame) -> dict[str, Counter[str]]:
-    """How many sequences of each dataset have each flag, by dataset."""
-    counted = (
-        sequences.select("dataset", "flags").explode("flags", empty_as_null=True).drop_nulls()
-        .group_by("dataset", "flags").agg(pl.len().alias("sequences"))
-    )  # fmt: skip
-    found: dict[str, Counter[str]] = {}
-    for dataset, flag, count in counted.sort("dataset", "sequences", "flags").iter_rows():
-        found.setdefault(dataset, Counter())[flag] = count
-    return found
-
-
 def audit_table(
     rows: Sequence[DatasetRow],
     counts: Mapping[str, Counter[str]],
+    terms: Mapping[str, str],
     *,
     picked: Collection[str] = (),
     by: str = "",
     rising: bool = False,
+    words: str = "",
 ) -> str:
     """The table.
 
-    Events: ``pick`` (a dataset's anchor), ``sort`` (a column), ``see`` (``anchor what``: a column's key, or
-    ``flag:`` and the flag).
+    Events: ``pick`` (a dataset's anchor), ``sort`` (a column), ``filter`` (its value: words), ``see`` (``anchor what``:
+    a column's key, or ``flag:`` and the flag), ``tab`` (its key).
 
     Args:
         rows: In the fixed order.
-        counts: From :func:`flag_counts`.
+        counts: From :func:`.flag_counts`.
+        terms: From :func:`.definitions`: how each number was measured.
         picked: Names of datasets.
         by: Column to sort by; empty for the fixed order.
         rising: Smallest first.
+        words: Only datasets are shown in whose name, tier or flags all of these are found.
     """
-    lines = [_header(by, rising)]
+    lines = [_header(terms, by, rising, words)]
+    rows = [row for row in rows if _has(row, counts.get(row.name, ()), words)]
+    if not rows:
+        lines.append('<div class="hp-empty">No dataset has these words in its name, tier or flags.</div>')
     tier = None
     for row in sorted_rows(rows, by, rising):
         if not by and row.tier != tier:
@@ -141,20 +142,26 @@ def audit_table(
     return f'<div class="hp-audit-table" role="table" aria-label="Datasets">{"".join(lines)}</div>'
 
 
-def _header(by: str, rising: bool) -> str:
-    titles = [("name", "dataset", "its name"), *((c.key, c.title, c.words) for c in COLUMNS)]
-    titles.append(("flags", "flags", "what was found in its sequences, and in how many"))
+def _has(row: DatasetRow, flags: Iterable[str], words: str) -> bool:
+    text = " ".join((row.name, row.tier, *flags)).lower()
+    return all(word in text for word in words.lower().split())
+
+
+def _header(terms: Mapping[str, str], by: str, rising: bool, words: str) -> str:
+    titles = [
+        ("name", "dataset", "", "Its name"),
+        ("flags", "flags", "", "What was found in its sequences, in how many"),
+    ]
+    titles[1:1] = [(c.key, c.title, c.unit, " ".join(terms[term] for term in c.terms)) for c in COLUMNS]
     cells = []
-    for key, title, words in titles:
+    for key, title, unit, meaning in titles:
         order = ("ascending" if rising else "descending") if key == by else "none"
-        arrow = ("\N{BLACK UP-POINTING SMALL TRIANGLE}" if rising else "\N{BLACK DOWN-POINTING SMALL TRIANGLE}") * (
-            key == by
-        )
-        kind = "" if key in ("name", "flags") else ' class="hp-number"'
+        arrow = "" if key != by else "\N{BLACK UP-POINTING SMALL TRIANGLE}" if rising else _DOWN
+        kind = ' class="hp-number"' if unit else ""
+        search = "" if key != "name" else _SEARCH.format(escape(words))
         cells.append(
             f'<span role="columnheader" aria-sort="{order}"{kind}><button data-event="sort" data-target="{key}" '
-            f'title="{escape(words)}; click to sort by it, again to turn round, a third time for the fixed order">'
-            f"{title}{arrow}</button></span>"
+            f'title="{escape(meaning.rstrip("."))}.\n{_SORTING}">{title}{arrow}<small>{unit}</small></button>{search}</span>'
         )
     return f'<div class="hp-audit-line hp-head" role="row">{"".join(cells)}</div>'
 
@@ -163,8 +170,9 @@ def _tier_line(row: DatasetRow, rows: Sequence[DatasetRow]) -> str:
     frames = sum(other.frames for other in rows)
     many = "1 dataset" if len(rows) == 1 else f"{len(rows)} datasets"
     return (
-        f'<div class="hp-tier" role="row" data-key="tier {escape(row.tier)}"><i style="background:{row.tier_colour}">'
-        f"</i><b>{escape(row.tier)}</b> {many}, {short_count(frames)} frames</div>"
+        f'<div role="row" data-key="tier {escape(row.tier)}"><span class="hp-tier" role="rowheader">'
+        f'<i style="background:{row.tier_colour}"></i><b>{escape(row.tier)}</b> {many}, {short_count(frames)} frames'
+        "</span></div>"
     )
 
 
@@ -176,7 +184,7 @@ def _line(row: DatasetRow, flags: Counter[str], is_picked: bool) -> str:
         f'<span role="cell"><button class="hp-audit-pick" role="checkbox" aria-checked="{str(is_picked).lower()}" '
         f'data-event="pick" data-target="{row.anchor}" title="{name}, {escape(row.tier)}: {escape(row.verdict)}">'
         f'<i style="--hp-own:{row.colour}"></i>{name}</button></span>{cells}'
-        f'<span role="cell" class="hp-audit-flags">{_chips(row, flags)}</span></div>'
+        f'<span role="cell" class="hp-audit-found">{_chips(row, flags)}</span></div>'
     )
 
 
@@ -188,38 +196,23 @@ def _number(column: Column, row: DatasetRow) -> str:
         )
     text = column.text(value, row)
     low = " hp-low" if column.key == "usable" and value < FAR_FROM_LIVE else ""
-    if not column.leads:
-        return f'<span role="cell" class="hp-number">{text}</span>'
-    title = f"{text} {column.title}; click for the sequences of {row.name}, {column.leads}"
+    title = f"{column.title} of {row.name}: {text} {column.unit}; click to see "
+    title += column.leads if column.tab else f"its sequences, {column.leads}"
+    event, target = ("tab", column.tab) if column.tab else ("see", f"{row.anchor} {column.key}")
     return (
-        f'<span role="cell" class="hp-number"><button class="hp-audit-number{low}" data-event="see" '
-        f'data-target="{row.anchor} {column.key}" title="{escape(title)}">{text}</button></span>'
+        f'<span role="cell" class="hp-number"><button class="hp-audit-number{low}" data-event="{event}" '
+        f'data-target="{target}" title="{escape(title)}">{text}</button></span>'
     )
 
 
 def _chips(row: DatasetRow, flags: Counter[str]) -> str:
+    """The gravest flags, as many as fit in a line, and what leads to all of them."""
     ordered = by_weight(flags)
     shown = "".join(flag_chip(row, flag, count) for flag, count in ordered[:FLAGS_SHOWN])
     if len(ordered) < 2:
-        return shown
+        return f"<span>{shown}</span>"
     names = ", ".join(flag for flag, _ in ordered)
     return (
-        f'{shown}<button class="hp-audit-chip" data-event="see" data-target="{row.anchor} usable" '
-        f'title="{escape(names)}">all {len(ordered)}</button>'
-    )
-
-
-def by_weight(flags: Counter[str]) -> list[tuple[str, int]]:
-    """Flags with their counts, those that say most first: the scan lists them in that order."""
-    places = {flag: place for place, flag in enumerate(FLAGS)}
-    return sorted(flags.items(), key=lambda item: (places.get(item[0], len(places)), item[0]))
-
-
-def flag_chip(row: DatasetRow, flag: str, count: int, is_on: bool = False) -> str:
-    """A flag that leads to the sequences that have it."""
-    many = "1 sequence" if count == 1 else f"{count:,} sequences"
-    return (
-        f'<button class="hp-audit-chip{" hp-on" if is_on else ""}" data-event="see" '
-        f'data-target="{row.anchor} flag:{escape(flag)}" title="{many} of {escape(row.name)}: {escape(flag)}; '
-        f'click to see them">{escape(flag)} <b>{short_count(count)}</b></button>'
+        f'<span>{shown}</span><button class="hp-audit-chip" data-event="see" data-target="{row.anchor} usable" '
+        f'title="{escape(names)}; click for the sequences">all {len(ordered)}</button>'
     )

@@ -10,7 +10,7 @@ from data_tools.dataset_audit import Audit
 from handprior_viz.audit_report.dataset_rows import DatasetRow
 from handprior_viz.audit_report.findings import Finding
 from handprior_viz.auditing.flagged_sequences import SHOWN
-from handprior_viz.balancing.table import short_count
+from handprior_viz.number_words import short_count
 
 TABS = {
     "hands": ("Hands", "typical hands of the picked datasets"),
@@ -23,6 +23,9 @@ TABS = {
 }
 """The tabs: what is written on each, and what it shows."""
 
+PLAYED_IN = ("hands", "odd", "doubles", "sequences")
+"""Tabs from which a sequence is played."""
+
 
 @dataclass(frozen=True)
 class AuditView:
@@ -31,6 +34,7 @@ class AuditView:
     Attributes:
         by: Column that the table is sorted by; empty for the fixed order.
         rising: Smallest first.
+        words: The table shows datasets in which all of these are found.
         picked: Names of datasets, in the order in which they were picked; none stands for all.
         tab: A key of :data:`TABS`.
         dataset: Whose sequences are listed.
@@ -41,6 +45,7 @@ class AuditView:
 
     by: str = ""
     rising: bool = False
+    words: str = ""
     picked: tuple[str, ...] = ()
     tab: str = "hands"
     dataset: str = ""
@@ -90,9 +95,8 @@ def findings_markup(found: Sequence[Finding], rows: Sequence[DatasetRow]) -> str
 
 def _show_button(finding: Finding, anchors: Collection[str]) -> str:
     """What leads from a finding to what it is about; empty where that is not in the panel."""
-    if finding.anchor in anchors:
-        by = "jitter" if "tremble" in finding.what else "limits"
-        event, target, words = "see", f"{finding.anchor} {by}", "List its sequences, the worst first"
+    if finding.by and finding.anchor in anchors:
+        event, target, words = "see", f"{finding.anchor} {finding.by}", "List its sequences, the worst first"
     elif finding.anchor == "duplicates":
         event, target, words = "tab", "doubles", "List the pairs of sequences"
     elif finding.anchor == "datasets" and finding.kind != "note":
@@ -105,7 +109,7 @@ def _show_button(finding: Finding, anchors: Collection[str]) -> str:
 def picked_markup(view: AuditView) -> str:
     """Of which datasets the tabs show something, and how to see all again. Event: ``all``."""
     if not view.picked:
-        return '<span class="hp-muted">all datasets: pick some in the table to see only those</span>'
+        return '<span class="hp-muted">of all datasets; pick some above</span>'
     names = escape(", ".join(view.picked))
     return (
         f'<span class="hp-audit-picked"><span title="{names}">{names}</span> '

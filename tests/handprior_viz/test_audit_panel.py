@@ -14,8 +14,8 @@ import pytest
 
 from data_tools import scan
 from data_tools.dataset_audit import Audit
-from handprior_viz import audit_panel
 from handprior_viz.audit_panel import AuditPanel
+from handprior_viz.auditing import audit_source
 from handprior_viz.auditing.view import TABS
 
 
@@ -105,6 +105,9 @@ def test_a_flag_leads_to_its_sequences_and_they_can_be_played(panel: AuditPanel)
     click(panel, "play", key)
     assert panel._player.clip.place.name == name
     assert panel._shown.markup.count("hp-picked") == 1
+    assert panel._player.widget.layout.display == ""
+    click(panel, "tab", "distances")
+    assert panel._player.widget.layout.display == "none"  # only where something can be played
 
 
 def test_doubled_motion_is_listed_in_pairs_that_can_be_played(audited: Audit) -> None:
@@ -179,7 +182,7 @@ def test_an_audit_can_be_cancelled_and_begun_again(few: Path, monkeypatch: pytes
         go_on.wait(10)
         return scan(data, progress=progress)
 
-    monkeypatch.setattr(audit_panel, "scan", slow)
+    monkeypatch.setattr(audit_source, "scan", slow)
     panel = AuditPanel(few)
     assert begun.wait(10)
     assert "Scanning" in panel._work.widget.markup

@@ -13,8 +13,8 @@ from data_tools.dataset_audit import Audit
 from data_tools.mix import Mix
 from handprior_viz import BalancePanel, balance_panel
 from handprior_viz.balancing.coverage import SeenPoses, mix_coverage
-from handprior_viz.balancing.table import percent
 from handprior_viz.balancing.tier_drag import TierDrag
+from handprior_viz.number_words import percent
 
 MIX = replace(Mix.default(), total=1_000)
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import gaussian_kde
+from scipy.stats import gaussian_kde, norm
 
 from handprior_viz.figures import (
-    density_strips,
     gauge,
     nice_ticks,
     position,
     spread,
     strip,
     verdict,
+    violins,
 )
 
 
@@ -60,11 +61,36 @@ def test_a_strip_survives_few_equal_and_far_values(values: np.ndarray) -> None:
     assert min(heights) >= 0
 
 
-def test_strips_name_their_datasets_once_each() -> None:
-    strips = [strip(name, "#000000", np.arange(50.0), (0, 90)) for name in ("CMU", "A&B")]
-    markup = density_strips(strips, title="left index finger, first joint: bend", span=(0, 90))
-    assert markup.count('class="hp-strip"') == 2
-    assert "A&amp;B" in markup
+def test_a_violin_is_as_wide_as_its_dataset_is_dense_and_marks_median_and_spread() -> None:
+    values = norm.ppf((np.arange(4000) + 0.5) / 4000, 50, 10)
+    markup = violins([strip("A & B", "#123456", values, (0.0, 100.0))], title="bend", unit="°", span=(0.0, 100.0))
+    assert 'data-key="A &amp; B"' in markup
+    left, width = map(float, re.search(r"<u style=\"left:([\d.]+)%;width:([\d.]+)%", markup).groups())
+    np.testing.assert_allclose([left, left + width], 50 + 10 * 1.645 * np.array([-1, 1]), atol=1.0)
+    assert abs(float(re.search(r"<i style=\"left:([\d.]+)%", markup).group(1)) - 50) < 0.6
+    path = re.search(r' d="M([^Z]+)Z', markup).group(1)
+    x, y = np.array([pair.split() for pair in path.split("L")], float).T
+    above, below = y[: len(y) // 2], y[len(y) // 2 :][::-1]
+    np.testing.assert_allclose(above + below, 40, atol=0.11)  # the same on both sides of the middle
+    half = np.interp([40, 50, 60], x[: len(y) // 2], 20 - above)
+    np.testing.assert_allclose(half / half[1], [np.exp(-0.5), 1, np.exp(-0.5)], atol=0.03)
+    assert "half of its poses lie below 50°, nine in ten from 34° to 66°" in markup
+
+
+def test_zero_is_ticked_where_it_is_in_the_range() -> None:
+    one = strip("A", "#123456", np.linspace(-10, 30, 100), (-20.0, 60.0))
+    assert "--zero:25.00%" in violins([one], title="bend", unit="°", span=(-20.0, 60.0))
+    other = strip("A", "#123456", np.linspace(-150, -130, 100), (-160.0, -120.0))
+    markup = violins([other], title="energy", unit=" nats", span=(-160.0, -120.0), note="2 more <datasets>")
+    assert "each from \N{MINUS SIGN}160 nats to \N{MINUS SIGN}120 nats" in markup
+    assert "2 more &lt;datasets&gt;" in markup
+
+
+def test_only_a_plot_with_a_pose_to_mark_has_room_for_its_number() -> None:
+    one = [strip("A", "#123456", np.arange(50.0), (0.0, 90.0))]
+    with_mark, without = (violins(one, title="bend", unit="°", span=(0.0, 90.0), marked=on) for on in (True, False))
+    assert 'data-text="mark"' in with_mark
+    assert 'data-text="mark"' not in without
 
 
 def test_the_verdict_counts_held_out_poses() -> None:

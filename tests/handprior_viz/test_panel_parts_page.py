@@ -13,17 +13,9 @@ from handprior_viz.auditing.dataset_looks import DistancesPicture
 from handprior_viz.auditing.distance_view import DistanceView
 from handprior_viz.tab_strip import TabStrip
 from tests.handprior_viz.widget_page import change, mount
-from tests.jupyter_browser import chromium, open_browser
+from tests.jupyter_browser import browser as browser
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if chromium() is None:
-        pytest.skip("needs Chromium (system package `chromium`)")
-    with open_browser() as running:
-        yield running
 
 
 @pytest.fixture

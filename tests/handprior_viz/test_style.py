@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import colorsys
+import re
 
-import plotly.graph_objects as go
 import pytest
 
-from handprior_viz.style import CSS, PLOTLY_TEMPLATE, TIER_COLOURS, TOKENS, dataset_colour, hex_to_rgb
+from handprior_viz.style import CSS, DARK, TIER_COLOURS, TOKENS, dataset_colour, hex_to_rgb
 
 NAMES = ["GRAB", "SignAvatarsWord", "CMU", "KIT", "talkshow", "arctic", "HUMAN4D", "SOMA", "DanceDB", "movie"]
 
@@ -42,9 +42,31 @@ def test_unknown_tier_is_refused() -> None:
         dataset_colour("GRAB", "best")
 
 
-def test_plotly_accepts_the_template() -> None:
-    figure = go.Figure(go.Violin(y=[1, 2])).update_layout(template=PLOTLY_TEMPLATE)
-    assert figure.layout.template.layout.paper_bgcolor == TOKENS.panel
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.1, "contrast ratio" and "relative luminance"."""
+    linear = (
+        [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in hex_to_rgb(c)] for c in (one, other)
+    )
+    dark, light = sorted(0.2126 * red + 0.7152 * green + 0.0722 * blue for red, green, blue in linear)
+    return (light + 0.05) / (dark + 0.05)
+
+
+SCHEMES = {"light": {name: getattr(TOKENS, name) for name in DARK}, "dark": DARK}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("words", ["text", "muted", "accent", "warning", "error"])
+def test_words_can_be_read_on_the_page_and_on_panels(scheme: str, words: str) -> None:
+    colours = SCHEMES[scheme]
+    for ground in ("background", "panel"):
+        assert contrast(colours[words], colours[ground]) >= 4.5
+
+
+@pytest.mark.parametrize("ground", ["accent", "warning", "error"])
+def test_words_can_be_read_on_the_colours_of_buttons(ground: str) -> None:
+    light, dark = re.findall(r"--hp-on-colour: (#\w{6})", CSS)
+    assert contrast(light, SCHEMES["light"][ground]) >= 4.5
+    assert contrast(dark, SCHEMES["dark"][ground]) >= 4.5
 
 
 def test_themes_come_first_and_tokens_are_the_fallback() -> None:

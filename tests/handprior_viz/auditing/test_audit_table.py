@@ -9,13 +9,19 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from data_tools.auditing.definitions import DEFINITIONS
+from data_tools.mix import Mix
+from data_tools.scanning.sequence_flags import FLAGS
 from handprior_viz.audit_report.dataset_rows import DatasetRow, dataset_rows
+from handprior_viz.audit_report.definitions import definitions
 from handprior_viz.audit_report.findings import findings
-from handprior_viz.auditing.table import COLUMNS, audit_table, flag_counts, sorted_rows
+from handprior_viz.auditing.flags import flag_counts, flag_words
+from handprior_viz.auditing.table import COLUMNS, audit_table, sorted_rows
 from handprior_viz.auditing.view import AuditView, findings_markup, picked_markup
 from tests.handprior_viz.made_up_audit import made_up_audit, with_row
 
 NAMES = ["CMU", "GRAB", "talkshow", "arctic"]  # 1,000 to 4,000 frames; low, high, medium, high
+TERMS = definitions(DEFINITIONS, Mix.default())
 
 
 @pytest.fixture
@@ -63,23 +69,54 @@ def test_flags_are_counted_by_sequence() -> None:
 
 
 def test_every_number_and_flag_leads_to_sequences_of_its_dataset(rows) -> None:
-    markup = audit_table(rows, {"GRAB": Counter({"jitter": 2, "NaN frames": 1})})
+    markup = audit_table(rows, {"GRAB": Counter({"jitter": 2, "NaN frames": 1})}, TERMS)
     anchor = next(row.anchor for row in rows if row.name == "GRAB")
     targets = re.findall(rf'data-event="see" data-target="{anchor} ([^"]+)"', markup)
-    leading = [column.key for column in COLUMNS if column.leads]
+    leading = [column.key for column in COLUMNS if not column.tab]
     assert sorted(targets) == sorted([*leading, "usable", "flag:jitter", "flag:NaN frames"])
+    assert markup.count('data-event="tab" data-target="adds"') == len(rows)  # what is only here
+
+
+def test_hovering_over_a_column_tells_how_it_was_measured_by_which_threshold_and_source(rows) -> None:
+    titles = dict(re.findall(r'data-event="sort" data-target="(\w+)" title="([^"]+)"', audit_table(rows, {}, TERMS)))
+    assert "0.03 rad" in titles["jitter"]
+    assert "HOnnotate" in titles["limits"]
+    assert "not frozen (1 s without motion" in titles["usable"]
+    assert "across a gap" in titles["energy"]
+    assert "k-means" in titles["adds"]
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ("", ["arctic", "GRAB", "talkshow", "CMU"]),
+        ("gr", ["GRAB"]),
+        ("HIGH", ["arctic", "GRAB"]),
+        ("dead low", ["CMU"]),
+    ],
+)
+def test_it_is_filtered_by_name_tier_and_flags(rows, words: str, left: list[str]) -> None:
+    markup = audit_table(rows, {"CMU": Counter({"dead hands": 1})}, TERMS, words=words)
+    assert re.findall(r'class="hp-audit-line" role="row" data-key="(\w+)"', markup) == left
+    assert "No dataset has these words" in audit_table(rows, {}, TERMS, words=words + " nowhere")
+
+
+def test_every_flag_is_explained() -> None:
+    assert [flag for flag in FLAGS if flag_words(flag) == flag or "{" in flag_words(flag)] == []
+    assert flag_words("dead left hand") == "no frame has a live left hand, but the other one lives"
+    assert flag_words("of a later version") == "of a later version"
 
 
 def test_more_flags_than_there_is_room_for_are_counted_and_the_gravest_shown(rows) -> None:
     flags = Counter({"mean left hand": 9, "copied hands": 1, "jitter": 1, "dead hands": 1, "NaN frames": 1})
-    markup = audit_table(rows, {"GRAB": flags})
+    markup = audit_table(rows, {"GRAB": flags}, TERMS)
     assert ">all 5</button>" in markup
     assert "flag:dead hands" in markup
     assert "flag:mean left hand" not in markup
 
 
 def test_picked_datasets_are_marked_for_eyes_and_screen_readers(rows) -> None:
-    markup = audit_table(rows, {}, picked=["GRAB"])
+    markup = audit_table(rows, {}, TERMS, picked=["GRAB"])
     checked = re.findall(r'aria-checked="true" data-event="pick" data-target="(\w+)"', markup)
     assert checked == [row.anchor for row in rows if row.name == "GRAB"]
 
@@ -87,7 +124,7 @@ def test_picked_datasets_are_marked_for_eyes_and_screen_readers(rows) -> None:
 def test_a_hostile_name_stays_text() -> None:
     evil = '<img src=x onerror="alert(1)">'
     rows = dataset_rows(made_up_audit([evil]))
-    markup = audit_table(rows, {evil: Counter({evil: 1})})
+    markup = audit_table(rows, {evil: Counter({evil: 1})}, TERMS)
     assert "<img" not in markup
 
 
@@ -109,7 +146,7 @@ def test_what_is_picked_is_said_and_can_be_left_again() -> None:
     markup = picked_markup(AuditView(tab="adds", picked=("GRAB", "A & B")))
     assert "GRAB, A &amp; B" in markup
     assert 'data-event="all"' in markup
-    assert "all datasets" in picked_markup(AuditView())
+    assert "of all datasets" in picked_markup(AuditView())
     assert 'data-event="all"' not in picked_markup(AuditView())
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from data_tools.auditing.audit_tables import DatasetDistances
 from handprior_viz.audit_report.dataset_rows import dataset_rows
-from handprior_viz.auditing.dataset_looks import additions, angle_strips, distances_picture, hand_sheet, mean_distances
+from handprior_viz.auditing.dataset_looks import additions, angle_violins, distances_picture, hand_sheet, mean_distances
 from handprior_viz.joint_angles import JOINT_ANGLES
 from tests.handprior_viz.made_up_audit import example, made_up_audit
 
@@ -36,7 +36,7 @@ def test_hands_are_taken_in_turn_so_that_each_dataset_has_its_share(audit) -> No
 
 def test_a_hand_leads_back_to_its_example(audit) -> None:
     sheet = hand_sheet(audit.examples, dataset_rows(audit), "suspicious")
-    assert sheet.titles == ("frozen, left hand: CMU, frame 9",)
+    assert sheet.titles == ("frozen, left: CMU, frame 9",)
     assert audit.examples.row(sheet.rows[0], named=True)["frame"] == 9
 
 
@@ -49,7 +49,7 @@ def test_one_strip_for_each_dataset_with_live_hands(audit) -> None:
     counts = audit.histograms.counts.copy()
     counts[NAMES.index("CMU")] = 0
     histograms = replace(audit.histograms, counts=counts)
-    markup = angle_strips(histograms, dataset_rows(audit), JOINT_ANGLES[0])
+    markup = angle_violins(histograms, dataset_rows(audit), JOINT_ANGLES[0])
     assert re.findall(r'class="hp-strip" data-key="(\w+)"', markup) == ["arctic", "GRAB"]
     assert "No live hand in CMU." in markup
 
@@ -58,10 +58,10 @@ def test_the_strip_is_of_the_joint_that_was_asked_for(audit) -> None:
     angle = next(a for a in JOINT_ANGLES if a.hand == "right" and a.joint == 4 and a.motion == 1)
     counts = np.zeros_like(audit.histograms.counts)
     counts[:, 19, 1, 40] = 100  # bin 40 is from 20 to 25 degrees
-    markup = angle_strips(replace(audit.histograms, counts=counts), dataset_rows(audit), angle)
-    assert "half of its frames lie below 22" in markup  # the middle of the bin, 22.5, rounded to even
+    markup = angle_violins(replace(audit.histograms, counts=counts), dataset_rows(audit), angle)
+    assert "half of its poses lie below 22" in markup  # the middle of the bin, 22.5, rounded to even
     other = next(a for a in JOINT_ANGLES if a.hand == "left" and a.joint == 4 and a.motion == 1)
-    assert "hp-empty" in angle_strips(replace(audit.histograms, counts=counts), dataset_rows(audit), other)
+    assert "hp-empty" in angle_violins(replace(audit.histograms, counts=counts), dataset_rows(audit), other)
 
 
 def test_distances_are_the_mean_over_the_joints_that_both_have() -> None:
@@ -87,7 +87,7 @@ def test_one_dataset_alone_has_no_distance(audit) -> None:
 
 
 def test_what_each_adds_is_shown_of_the_picked_ones(audit) -> None:
-    markup = additions(dataset_rows(audit), ["GRAB"])
+    markup = additions(dataset_rows(audit), {}, ["GRAB"])
     assert "arctic" not in markup
     assert "50 %" in markup  # the kinds of poses it shows
     assert "10 %" in markup  # those that it alone shows
