@@ -15,6 +15,7 @@ from data_tools.mixing.apportion import largest_remainder
 from data_tools.mixing.mix_settings import EXCLUDE, Mix
 from data_tools.mixing.plan_words import (
     explain,
+    in_no_tier,
     missing_members,
     missing_targets,
     mixed_means,
@@ -156,7 +157,7 @@ def plan(catalog: Catalog | Availability, mix: Mix | None = None) -> MixPlan:
         why=explain(stock, mix, tiers, limits, asked, given),
         shortfalls=lines,
         warnings=(
-            *(f"{name} stands in no tier of the mix: {fate}" for name in unknown),
+            *in_no_tier(unknown, fate),
             *mixed_means(stock, given),
             *unknown_means(stock),
             *missing_members(stock, mix),

@@ -128,7 +128,7 @@ def test_the_tour_is_run_stopped_and_explored(tour: Notebook, lab: Lab) -> None:
     row = training.locator(".hp-run", has_text="Hand VAE")
     expect(row.locator(".hp-state")).to_have_text("running")
     expect(row.locator(".hp-run-nll")).to_contain_text("nats")
-    expect(training.locator("path.hp-line").first).to_be_attached()
+    expect(training.locator("path.hp-curve").first).to_be_attached()
     run = jobs.newest(lab.folder / "tour" / "runs", "hand_vae")
     process = psutil.Process(run.status()["pid"])
     row.get_by_role("button", name=re.compile("Stop training")).click()

@@ -116,7 +116,7 @@ def test_a_training_outlives_its_kernel_and_is_shared_by_two_notebooks(
 
     # Its curve grows, and what it draws is shown.
     says(one, "running")
-    expect(one.page.locator("path.hp-line[data-key]")).to_be_attached()
+    expect(one.page.locator("path.hp-curve[data-key]")).to_be_attached()
     expect(training_row(one).locator(".hp-run-nll")).to_contain_text("nats")
     expect(one.page.locator(".hp-train-samples canvas")).to_be_visible()
     (run,) = jobs.runs(runs)

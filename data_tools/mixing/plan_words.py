@@ -164,6 +164,13 @@ def missing_targets(stock: Availability, mix: Mix, tiers: tuple[str, ...]) -> tu
     return tuple(lines)
 
 
+def in_no_tier(datasets: list[str], fate: str) -> tuple[str, ...]:
+    """Say which datasets the mix gives no tier, and what becomes of them."""
+    if not datasets:
+        return ()
+    return (f"{_listed(datasets, 8)} {'stands' if len(datasets) == 1 else 'stand'} in no tier of the mix: {fate}",)
+
+
 def missing_members(stock: Availability, mix: Mix) -> tuple[str, ...]:
     """Say which datasets the mix names and the data do not have."""
     have = set(stock.datasets)

@@ -89,7 +89,9 @@ def scan(
     rejected = sorted(rejected + job.rejected, key=lambda entry: entry.path)
     if not tables:
         first = f"{rejected[0].path}: {rejected[0].reason}"
-        raise ValueError(f"{data}: none of {len(files)} files can be read; the first: {first}")
+        if len(rejected) == 1:
+            raise ValueError(f"{data}: nothing to read but one damaged or unknown file; {first}")
+        raise ValueError(f"{data}: none of {len(rejected)} files can be read; the first: {first}")
     whole = pl.concat(tables).sort("dataset", "path", "start")
     found = _Summary.of(whole, notes, learnt)
     if job.rejected:

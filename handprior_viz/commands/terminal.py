@@ -45,6 +45,15 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         print("  ".join(cells).rstrip())
 
 
+MOST_NAMED = 100
+"""Set-aside files that a command names; a folder of something else may hold thousands."""
+
+
 def print_rejected(catalog: Catalog) -> None:
-    for rejected in catalog.rejected:
+    """Name the files that were set aside, up to :data:`MOST_NAMED` of them, and count the others."""
+    named = catalog.rejected[:MOST_NAMED]
+    for rejected in named:
         print(f"set aside: {rejected.path}: {rejected.reason}", file=sys.stderr)
+    more = len(catalog.rejected) - len(named)
+    if more:
+        print(f"set aside: {more:,} more files; `handprior scan DATA --json` lists them all", file=sys.stderr)

@@ -166,12 +166,12 @@ def _path(curve: Curve, last: float, down: Callable[[float], float], most: int) 
     else:
         steps = [f"{_c(curve.epochs[k] / last)} {_c(down(curve.values[k]))}" for k in _thinned(curve, most)]
         drawn, kind = "M" + "L".join(steps), ""
-    return f'<path class="hp-line{kind}" data-key="{escape(curve.name)}" style="{curve.look.stroke}" d="{drawn}"/>'
+    return f'<path class="hp-curve{kind}" data-key="{escape(curve.name)}" style="{curve.look.stroke}" d="{drawn}"/>'
 
 
 def _tail(curve: Curve, last: float, down: Callable[[float], float]) -> str:
     start = f"M{_c(curve.epochs[-1] / last)} {_c(down(curve.values[-1]))}"
-    return f'<path class="hp-line hp-tail" style="stroke:{curve.look.colour}" d="{start}H1000"/>'
+    return f'<path class="hp-curve hp-tail" style="stroke:{curve.look.colour}" d="{start}H1000"/>'
 
 
 def _points(curve: Curve, last: float, down: Callable[[float], float], unit: str, most: int) -> list[str]:

@@ -188,7 +188,7 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 def test_nothing_readable(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_text("no")
-    with pytest.raises(ValueError, match=r"none of 1 files can be read; the first: a\.npz: "):
+    with pytest.raises(ValueError, match=r"nothing to read but one damaged or unknown file; a\.npz: "):
         scan(tmp_path)
 
 

@@ -160,6 +160,15 @@ def test_unknown_datasets_are_said_and_taken_as_told(make_catalog: MakeCatalog) 
     assert without.why[1] == "stands in no tier: left out"
 
 
+def test_many_unknown_datasets_take_one_line(make_catalog: MakeCatalog) -> None:
+    catalog = make_catalog({f"mine{number}": [100] * 30 for number in range(10)})
+    chosen = plan(catalog, replace(Mix.default(), total=100))
+    lines = [line for line in chosen.warnings if "no tier" in line]
+    assert lines == [
+        "mine0, mine1, mine2, mine3, mine4, mine5, mine6, mine7 and 2 more stand in no tier of the mix: taken as low"
+    ]
+
+
 def test_failing_on_a_shortfall(make_catalog: MakeCatalog) -> None:
     catalog, mix = small(make_catalog, total=200_000, shortfall="fail")
     with pytest.raises(ValueError, match=r"cannot be filled \(shortfall: fail\): high: asked 120,000"):

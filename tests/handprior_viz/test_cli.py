@@ -37,6 +37,20 @@ def data(demo_data: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(demo_data, tmp_path / "data"))
 
 
+def test_of_thousands_of_damaged_files_some_are_named_and_the_others_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handprior_viz.commands.terminal.MOST_NAMED", 2)
+    np.savez(tmp_path / "whole.npz", poses=np.zeros((30, 165)), mocap_frame_rate=30.0)
+    for number in range(5):
+        (tmp_path / f"broken{number}.npz").write_text("not an archive")
+    code, out, err = run(capsys, "scan", str(tmp_path), "--json")
+    lines = [line.split(":")[1].strip() for line in err.splitlines() if line.startswith("set aside")]
+    assert code == 0
+    assert lines == ["broken0.npz", "broken1.npz", "3 more files; `handprior scan DATA --json` lists them all"]
+    assert len(json.loads(out.splitlines()[-1])["rejected"]) == 5
+
+
 def test_the_whole_road(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

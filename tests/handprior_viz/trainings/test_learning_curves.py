@@ -43,7 +43,7 @@ def test_the_best_of_a_curve_that_gets_worse_again_is_marked_and_said() -> None:
 def test_a_run_of_fewer_epochs_goes_on_to_its_label_as_a_thin_line() -> None:
     short = Curve("flow-1", "Global flow", (1.0,), (-10.0,), RunLook.of(2))
     markup = learning_curves([short, *two_curves()], title="t", unit="u")
-    tails = re.findall(r'class="hp-line hp-tail"[^>]* d="M([\d.]+) [\d.]+H1000"', markup)
+    tails = re.findall(r'class="hp-curve hp-tail"[^>]* d="M([\d.]+) [\d.]+H1000"', markup)
     assert [float(x) for x in tails] == pytest.approx([1000 / 3], abs=0.1)  # from epoch 1 of 3; the others end there
 
 
@@ -95,7 +95,7 @@ def test_two_dozen_runs_are_told_apart_by_colour_and_stroke() -> None:
     assert {look.dash for look in looks[:6]} == {""}
     curves = [Curve(f"run-{k}", f"run {k}", (1.0, 2.0), (k, k - 1.0), look) for k, look in enumerate(looks)]
     markup = learning_curves(curves, title="t", unit="u")
-    drawn = dict(re.findall(r'<path class="hp-line" data-key="(run-\d+)" style="([^"]*)"', markup))
+    drawn = dict(re.findall(r'<path class="hp-curve" data-key="(run-\d+)" style="([^"]*)"', markup))
     keys = dict(re.findall(r'<span class="hp-end" data-key="(run-\d+)".*?<path style="([^"]*)"', markup))
     assert drawn == keys  # the label's piece of line is that of the curve
     assert len(set(drawn.values())) == 24
