@@ -11,6 +11,7 @@ from typing import Any
 
 from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.number_words import duration
+from handprior_viz.pacing import ends_with_python
 
 SHOWN_EVERY = 0.2
 """Seconds between two looks at the progress, at least."""
@@ -87,6 +88,7 @@ class LongWork:
         self._report: Report | None = None
         self._turn = threading.Lock()  # the work's thread and whoever cancels show things
         self._working = self._closed = False
+        ends_with_python(self)
 
     @property
     def running(self) -> bool:

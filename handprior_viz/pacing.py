@@ -7,16 +7,40 @@ function at a steady pace until it is closed. Both end their thread when closed 
 
 from __future__ import annotations
 
+import atexit
 import contextvars
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
 
 logger = logging.getLogger(__name__)
+
+
+class Worker(Protocol):
+    """Something with a thread that :meth:`close` ends."""
+
+    def close(self, timeout: float = ...) -> None:
+        """End the thread; wait for it at most ``timeout`` s."""
+
+
+_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+_LAST_WAIT = 2.0
+
+
+def ends_with_python(worker: Worker) -> None:
+    """Close a worker before Python ends: a thread that is inside torch by then would abort the whole process."""
+    _workers.add(worker)
+
+
+@atexit.register
+def _end_all() -> None:
+    for worker in list(_workers):
+        worker.close(_LAST_WAIT)
 
 
 class LatestWins(Generic[Item]):
@@ -48,6 +72,7 @@ class LatestWins(Generic[Item]):
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._run,), name=name, daemon=True)
         self._thread.start()
+        ends_with_python(self)
 
     def submit(self, item: Item) -> None:
         """Ask for ``work(item)`` soon, in place of any item that still waits. Returns at once."""
@@ -104,6 +129,7 @@ class Every:
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._run,), name=name, daemon=True)
         self._thread.start()
+        ends_with_python(self)
 
     @property
     def running(self) -> bool:

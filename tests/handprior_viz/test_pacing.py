@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -127,3 +129,21 @@ def test_every_survives_an_error() -> None:
 def test_every_refuses_a_pace_of_zero() -> None:
     with pytest.raises(ValueError, match="above 0"):
         Every(0, lambda: None)
+
+
+def test_a_script_that_ends_lets_the_present_call_finish() -> None:
+    script = """
+import threading, time
+from handprior_viz.pacing import Every, LatestWins
+begun = threading.Event()
+def work(item):
+    begun.set()
+    time.sleep(0.3)
+    print("finished", flush=True)
+pace = LatestWins(work)
+every = Every(3600, lambda: None)
+pace.submit(1)
+begun.wait()
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert ended.stdout == "finished\n"
