@@ -17,7 +17,7 @@ from jaxtyping import Float, Float32, Int32
 from torch import Tensor
 
 from data_tools.hand_mesh.arrangement import Arrangement, placement
-from data_tools.hand_mesh.full_model import BodyMesh, FullModel
+from data_tools.hand_mesh.full_model import BodyMesh, BodyRig, FullModel
 from data_tools.hand_mesh.model_files import ENVIRONMENT, Kind, ModelFiles, find_model, read_model, safe_copy
 from data_tools.hand_mesh.parts import SIDES, HandPart, hand_of_body, hand_of_mano
 from data_tools.hand_mesh.skinning import CHUNK, HandShape, HandSkinning, single_threaded
@@ -235,6 +235,14 @@ class HandModel:
         mesh = self._full_model.pose(pose.reshape(-1, pose.shape[-1]).float(), betas)
         vertices, joints = (array.reshape(*batch, *array.shape[1:]) for array in (mesh.vertices, mesh.joints))
         return BodyMesh(vertices, joints, mesh.faces)
+
+    def body_rig(self) -> BodyRig:
+        """The whole body at rest and what poses it, for whoever exports more than a mesh.
+
+        Raises:
+            ValueError: The model has hands only.
+        """
+        return self._full_model.rig()
 
     @cached_property
     def _full_model(self) -> FullModel:

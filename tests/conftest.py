@@ -35,7 +35,8 @@ SHAPES_CHECKED = """
     handprior_viz.explorer.prior_view handprior_viz.explorer.real_frame handprior_viz.export.bounds
     handprior_viz.export.decoders handprior_viz.export.densities handprior_viz.export.flow_decoders
     handprior_viz.export.gltf handprior_viz.export.page_arrays handprior_viz.export.pictures
-    handprior_viz.export.rig handprior_viz.export.rigged_mesh handprior_viz.export.steps handprior_viz.grid_box
+    handprior_viz.export.rig handprior_viz.export.rigged_mesh handprior_viz.export.skinned_mesh
+    handprior_viz.export.steps handprior_viz.grid_box
     handprior_viz.hand_picture handprior_viz.joint_angles handprior_viz.pictures.lighting
     handprior_viz.pictures.occlusion handprior_viz.pictures.smooth_mesh handprior_viz.pictures.soft_raster
     handprior_viz.pose_files handprior_viz.trainings.samples training.column_spline training.consolidated_splits

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float32, Int
 from torch import Tensor
 
 from data_tools.hand_mesh.model_files import Kind
@@ -34,6 +34,26 @@ class BodyMesh(Generic[Array]):
     faces: Int[np.ndarray, "F 3"]
 
 
+@dataclass(frozen=True, eq=False)
+class BodyRig:
+    """A whole SMPL-X body of mean shape at rest, as plain arrays; metres, y up.
+
+    Attributes:
+        vertices: At rest.
+        faces: Triangles, counter-clockwise from outside.
+        joints: At rest, in SMPL-X order.
+        weights: How much of each joint's motion each vertex follows; each row adds up to 1.
+        correctives: Metres of each coordinate for each entry of the rotation matrices, minus identity and row by row,
+            of all joints but the pelvis.
+    """
+
+    vertices: Float32[np.ndarray, "V 3"]
+    faces: Int[np.ndarray, "F 3"]
+    joints: Float32[np.ndarray, "55 3"]
+    weights: Float32[np.ndarray, "V 55"]
+    correctives: Float32[np.ndarray, "486 coordinates"]
+
+
 class FullModel:
     """``smplx`` modules made from model files that hold plain arrays only (:func:`.model_files.safe_copy`)."""
 
@@ -51,6 +71,23 @@ class FullModel:
     def pose(self, pose: Float[Tensor, "batch columns"], betas: Float[Tensor, "batch S"] | None) -> BodyMesh[Tensor]:
         """Vertices and joints for poses of 90 columns (hands) or 165 (all), mean included, radians."""
         return self._body(pose, betas) if self._kind == "smplx" else self._hands(pose, betas)
+
+    def rig(self) -> BodyRig:
+        """What poses the body.
+
+        Raises:
+            ValueError: The model has hands only.
+        """
+        if self._kind != "smplx":
+            raise ValueError("a MANO model has hands and no body: give a SMPL-X model")
+        model, _ = self._module(self._paths[0], torch.zeros(1, POSE_DIM), None)
+        return BodyRig(
+            vertices=model.v_template.numpy(),
+            faces=model.faces.astype(np.int64),
+            joints=(model.J_regressor @ model.v_template).numpy(),
+            weights=model.lbs_weights.numpy(),
+            correctives=model.posedirs.numpy(),
+        )
 
     def _body(self, pose: Tensor, betas: Tensor | None) -> BodyMesh[Tensor]:
         model, betas = self._module(self._paths[0], pose, betas)

@@ -89,11 +89,11 @@ def save(
     - ``.npz``, ``.json``: all frames under SMPL-X names, the mean hand included (``flat_hand_mean``).
     - ``.png``: one pose on a transparent background; several, or one with a title, as a contact sheet.
     - ``.gif``, ``.mp4``: a film of a motion.
-    - ``.glb``: both hands with skeleton, weights and, of a motion, an animation (:mod:`.rigged_mesh`).
+    - ``.glb``: both hands, or the whole body, with skeleton, weights and, of a motion, an animation.
     - ``.obj``: one pose, each hand an object of its own, or the whole body; metres, the model's own vertices.
     - ``.html``: with a ``prior`` its sliders; without, the pose or the motion, to turn and to play.
 
-    Pictures and rigged meshes show the hands; a body that is among the poses goes into numbers and ``.obj``.
+    Pictures and films show the hands; a body that is among the poses goes into numbers, ``.glb`` and ``.obj``.
 
     Args:
         path: Where to; folders on the way are made.
@@ -251,9 +251,11 @@ def _mp4(order: _Order) -> bytes:
 
 def _glb(order: _Order) -> bytes:
     from handprior_viz.export.rig import HandRig
-    from handprior_viz.export.rigged_mesh import rigged_mesh
+    from handprior_viz.export.rigged_mesh import rigged_body, rigged_hands
 
-    return rigged_mesh(HandRig.of(order.model), order.hands, fps=order.fps, about=order.about)
+    whole = order.numbers.shape[1] == POSE_DIM and order.model.kind == "smplx"
+    mesh = rigged_body(order.model, order.numbers) if whole else rigged_hands(HandRig.of(order.model), order.hands)
+    return mesh.to_glb(fps=order.fps, about=order.about)
 
 
 def _obj(order: _Order) -> str:

@@ -11,14 +11,13 @@ from scipy.spatial.transform import Rotation
 from data_tools.hand_mesh.arrangement import placement
 from data_tools.hand_model import HandModel
 from data_tools.pose_layout import HAND_JOINT_NAMES, HANDS_DIM
+from handprior_viz.export.skinned_mesh import strongest
 
 JOINTS = ("wrist", *HAND_JOINT_NAMES)
 """The 16 joints of a hand that move something."""
 
 PARENTS = (-1, *(0 if k % 3 == 0 else k for k in range(15)))
 """Parent of each of them; -1 for the wrist."""
-
-_LEAST_WEIGHT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +81,7 @@ class HandRig:
         rest = skinning.template.numpy().reshape(2, 3, longest).transpose(0, 2, 1).reshape(2 * longest, 3)
         joints = skinning.joints.numpy()[0][:, order]
         dense = skinning.weights.numpy()[:, order].transpose(0, 2, 1).reshape(2 * longest, len(JOINTS))
-        influences, weights = _strongest(dense[kept])
+        influences, weights = strongest(dense[kept])
         turn, wrists = placement(joints.astype(np.float64), "display")
         assert wrists is not None  # only "model" leaves them in place
         place = np.tile(np.eye(4), (2, 1, 1))
@@ -121,16 +120,6 @@ class HandRig:
         for one in self.correctives:
             offsets[:, one.vertices] += np.einsum("pkf,nf->npk", one.directions, features[:, one.finger])
         return offsets
-
-
-def _strongest(dense: Float32[np.ndarray, "V 16"]) -> tuple[Int[np.ndarray, "V most"], Float32[np.ndarray, "V most"]]:
-    """Joints that move each vertex and how much, strongest first."""
-    most = int((dense > _LEAST_WEIGHT).sum(axis=1).max())
-    joints = np.argsort(-dense, axis=1, kind="stable")[:, :most]
-    weights = np.take_along_axis(dense, joints, axis=1)
-    weights = np.where(weights > _LEAST_WEIGHT, weights, 0)
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    return np.where(weights > 0, joints, 0), weights.astype(np.float32)
 
 
 def _correctives(

@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from data_tools.hand_model import HandModel
 from data_tools.pose_layout import JOINT_NAMES
 from handprior_viz.export.rig import HandRig
-from handprior_viz.export.rigged_mesh import rigged_mesh
+from handprior_viz.export.rigged_mesh import rigged_body, rigged_hands
 from tests.handprior_viz.export.made_up_motion import motion
 
 TYPES = {5121: np.uint8, 5125: np.uint32, 5126: np.float32}
@@ -94,6 +94,10 @@ class Viewer:
         return np.einsum("vij,vj->vi", blended[:, :3], np.c_[rest, np.ones(len(rest))])
 
 
+def hands_file(rig: HandRig, hands: np.ndarray, fps: float = 30.0) -> bytes:
+    return rigged_hands(rig, hands).to_glb(fps=fps, about=rig.caption)
+
+
 def furthest(found: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.linalg.norm(found - wanted, axis=-1).max())
 
@@ -105,7 +109,7 @@ def model(request: pytest.FixtureRequest) -> HandModel:
 
 def test_every_frame_of_the_motion_is_the_hand_model(model: HandModel) -> None:
     hands = motion(11)
-    viewer = Viewer(rigged_mesh(HandRig.of(model), hands, fps=20.0))
+    viewer = Viewer(hands_file(HandRig.of(model), hands, fps=20.0))
     np.testing.assert_allclose(viewer.times, np.arange(11) / 20, atol=1e-6)
     for frame in range(len(hands)):
         assert furthest(viewer.vertices(frame), model.hands(hands[frame]).vertices) < 1e-4
@@ -113,14 +117,14 @@ def test_every_frame_of_the_motion_is_the_hand_model(model: HandModel) -> None:
 
 def test_hands_far_from_rest_are_too(model: HandModel) -> None:
     hands = (0.6 * np.random.default_rng(0).normal(size=(12, 90))).astype(np.float32)
-    viewer = Viewer(rigged_mesh(HandRig.of(model), hands))
+    viewer = Viewer(hands_file(HandRig.of(model), hands))
     for frame in range(len(hands)):
         assert furthest(viewer.vertices(frame), model.hands(hands[frame]).vertices) < 1e-4
 
 
 def test_without_animation_the_nodes_stand_in_the_pose() -> None:
     model, hands = HandModel(), motion(1)
-    viewer = Viewer(rigged_mesh(HandRig.of(model), hands))
+    viewer = Viewer(hands_file(HandRig.of(model), hands))
     assert "animations" not in viewer.content
     assert furthest(viewer.vertices(None), model.hands(hands[0]).vertices) < 1e-4
 
@@ -129,7 +133,7 @@ def test_between_keys_joints_take_the_short_way() -> None:
     """Turns beyond half a circle flip the sign of a quaternion; neighbours in the file never do."""
     hands = np.zeros((40, 90), np.float32)
     hands[:, 2] = np.linspace(-3.1, 3.1, 40)
-    viewer = Viewer(rigged_mesh(HandRig.of(HandModel()), hands))
+    viewer = Viewer(hands_file(HandRig.of(HandModel()), hands))
     animation = viewer.content["animations"][0]
     for channel in animation["channels"]:
         values = viewer.array(animation["samplers"][channel["sampler"]]["output"])
@@ -139,7 +143,7 @@ def test_between_keys_joints_take_the_short_way() -> None:
 
 
 def test_the_skeleton_is_named_as_in_smplx_and_weights_add_up() -> None:
-    viewer = Viewer(rigged_mesh(HandRig.of(HandModel()), motion(2)))
+    viewer = Viewer(hands_file(HandRig.of(HandModel()), motion(2)))
     names = [viewer.content["nodes"][node]["name"] for node in viewer.content["skins"][0]["joints"]]
     assert names == ["left_wrist", *JOINT_NAMES[25:40], "right_wrist", *JOINT_NAMES[40:]]
     np.testing.assert_allclose(viewer.attribute("WEIGHTS_0").sum(axis=1), 1, atol=1e-5)
@@ -149,8 +153,25 @@ def test_the_skeleton_is_named_as_in_smplx_and_weights_add_up() -> None:
 def test_trimesh_reads_the_mesh_at_rest(tmp_path: Path) -> None:
     model = HandModel()
     path = tmp_path / "hands.glb"
-    path.write_bytes(rigged_mesh(HandRig.of(model), motion(3)))
+    path.write_bytes(hands_file(HandRig.of(model), motion(3)))
     (mesh,) = trimesh.load(path, process=False).geometry.values()
     flat = model.hands(np.zeros(90, np.float32)).vertices
     assert furthest(np.asarray(mesh.vertices), flat) < 1e-6
     np.testing.assert_array_equal(mesh.faces, model.faces)
+
+
+def test_every_frame_of_a_body_is_the_body_model() -> None:
+    """Through the ``smplx`` library; the pelvis turns, too."""
+    model = HandModel()
+    poses = (0.3 * np.random.default_rng(1).normal(size=(4, 165))).astype(np.float32)
+    viewer = Viewer(rigged_body(model, poses).to_glb(fps=30.0, about=model.caption))
+    names = [viewer.content["nodes"][node]["name"] for node in viewer.content["skins"][0]["joints"]]
+    assert names == list(JOINT_NAMES)
+    np.testing.assert_allclose(np.linalg.norm(viewer.attribute("NORMAL"), axis=1), 1, atol=1e-5)
+    for frame, wanted in enumerate(model.full(poses).vertices):
+        assert furthest(viewer.vertices(frame), wanted) < 1e-4
+
+
+def test_a_model_of_hands_has_no_body() -> None:
+    with pytest.raises(ValueError, match="hands and no body"):
+        rigged_body(HandModel(kind="mano"), np.zeros((1, 165), np.float32))
