@@ -22,10 +22,11 @@ _MARKS = frozenset({_KEY, "rightHandPose", "handJoints3D", "rightHandJoints3D"})
 class Ho3d(WholeFileReader):
     """One sequence is the folder ``meta`` of a recording; ``handPose`` (48) is the wrist and 45 with the mean inside.
 
-    HO-3D has right hands only. Frames without an annotation (None) are marked as not seen.
+    HO-3D has right hands only. Frames without an annotation (None) are marked as not seen. H2O-3D, which has both
+    hands, keeps them under ``rightHandPose`` and ``leftHandPose``; ``poseValidRight`` and ``poseValidLeft`` (48) say
+    which of their numbers are good, and a hand with a joint that is not is marked as not seen.
 
-    Source: shreyashampali/ho3d, ``vis_HO3D.py``. H2O-3D, which has both hands, keeps them under ``rightHandPose`` and
-    ``leftHandPose``.
+    Source: shreyashampali/ho3d, ``vis_HO3D.py``; thehumanco/multiview_wilor, ``reformat_h2o3d.py`` on the flags.
     """
 
     format = "ho3d"
@@ -78,7 +79,7 @@ class Ho3d(WholeFileReader):
                     continue
                 if np.size(values) != 48:
                     raise UnreadableFile(file, f"{key} holds {np.shape(values)} numbers, expected 48")
-                hands[side][row], seen[side][row] = np.ravel(values)[3:], True
+                hands[side][row], seen[side][row] = np.ravel(values)[3:], _is_good(file, frame, side)
         if not (seen["left"] | seen["right"]).any():
             raise UnreadableFile(path, "holds no hand poses; those of its evaluation split HO-3D keeps to itself")
         numbers = [int(_FRAME.fullmatch(file.name)[1]) for file in content]  # type: ignore[index]
@@ -90,3 +91,13 @@ class Ho3d(WholeFileReader):
             right_valid=seen["right"],
             clock=np.array(numbers, np.int64),
         )
+
+
+def _is_good(file: Path, frame: dict[str, Any], side: str) -> bool:
+    """Whether all joints of a hand are said to be good, or nothing is said."""
+    key = f"poseValid{side.capitalize()}"
+    if frame.get(key) is None:
+        return True
+    if np.size(frame[key]) != 48:
+        raise UnreadableFile(file, f"{key} holds {np.shape(frame[key])} flags, expected 48")
+    return bool(np.all(np.ravel(frame[key])[3:]))

@@ -184,6 +184,21 @@ def test_ho3d_is_a_folder_of_frames(tmp_path: Path) -> None:
     assert found.clock.tolist() == [0, 1, 3, 4]
 
 
+def test_h2o3d_says_which_hands_are_good(tmp_path: Path) -> None:
+    """Its flags are one for each of the 48 numbers (thehumanco/multiview_wilor, ``reformat_h2o3d.py``)."""
+    left, right, flags = numbers(4, 48), numbers(4, 48) + 1, np.ones((4, 48), bool)
+    flags[1], flags[2, 47], flags[3, :3] = False, False, False  # no hand, no last joint, only no wrist
+    for row in range(4):
+        frame = {"leftHandPose": left[row], "rightHandPose": right[row], "poseValidLeft": flags[row].astype(float)}
+        pickled(tmp_path / f"H2O3D/train/SHBY0/meta/{row:04d}.pkl", frame)
+    found = Ho3d().read(tmp_path / "H2O3D/train/SHBY0/meta")
+    assert found.left_valid is not None
+    assert found.left_valid.tolist() == [True, False, False, True]
+    assert found.right_valid is None or found.right_valid.all()
+    same(part(found, "left_hand_pose")[[0, 3]], left[[0, 3], 3:])
+    same(part(found, "right_hand_pose"), right[:, 3:])
+
+
 def test_the_evaluation_split_of_ho3d_is_one_line_a_recording(tmp_path: Path) -> None:
     """It has the place of the wrist only (shreyashampali/ho3d, ``vis_HO3D.py``)."""
     for number in range(30):
