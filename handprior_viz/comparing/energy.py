@@ -19,6 +19,9 @@ from handprior_viz.panel import column
 
 FRAMES_PER_DATASET = 150
 
+ROOM_FOR = 4
+"""Runs whose violins and medians fit side by side on a narrow page; of more, the medians stand below the violins."""
+
 Energies = Float[np.ndarray, "frames"]
 
 
@@ -113,7 +116,8 @@ def energy_table(backdrop: Backdrop, runs: Sequence[ComparedRun], known: Mapping
     for k, (name, tier) in enumerate(backdrop.datasets):
         lines.append(_row(name, tier, backdrop.colours[k], backdrop.dataset_of == k, runs, known, span))
     columns = f"minmax(96px, 1.1fr) repeat({len(runs)}, minmax(0, 1fr))"
-    return f'{heading}<div class="hp-energy" tabindex="0" style="--columns:{columns}">{"".join(lines)}</div>'
+    many = " hp-energy-many" if len(runs) > ROOM_FOR else ""
+    return f'{heading}<div class="hp-energy{many}" tabindex="0" style="--columns:{columns}">{"".join(lines)}</div>'
 
 
 def _heading(runs: Sequence[ComparedRun], split: str) -> str:

@@ -70,7 +70,9 @@ class SampleSection:
         self._heading = LiveMarkup()
         others = button("Other samples", "Draw with another seed, the same for all", self.reseed)
         bar = row(self._heading, others, classes=["hp-compare-bar"])
-        self._hands = GridBox(bar, model=model, columns=IN_A_ROW, cell=CELL, synthetic=store.synthetic)
+        self._hands = GridBox(
+            bar, classes=["hp-compare-samples"], model=model, columns=IN_A_ROW, cell=CELL, synthetic=store.synthetic
+        )
         self.widget = self._hands.widget
         self._drawing = LatestWins(self._draw, on_error=tell, name="compare-samples")
 

@@ -91,7 +91,7 @@ def _table(head: Sequence[str], rows: Sequence[str], said: str) -> str:
 
 def _head(title: str, unit: str, score: Score | None = None, about: str = "") -> str:
     better = BETTER[score.better] if score else ""
-    arrow = {"lower is better": " ↓", "higher is better": " ↑"}.get(better, "")
+    arrow = {"lower is better": "\N{NO-BREAK SPACE}↓", "higher is better": "\N{NO-BREAK SPACE}↑"}.get(better, "")
     words = " · ".join(filter(None, [better, score.about if score else about]))
     below = f"<small>{escape(unit) or '&nbsp;'}</small>"
     return f'<th scope="col" title="{escape(words)}">{escape(_breakable(title))}{arrow}{below}</th>'

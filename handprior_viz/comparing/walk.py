@@ -166,7 +166,14 @@ class WalkSection:
         bar = row(self._heading, self._which, self._others, classes=["hp-compare-bar"])
         slider = row(column(self._rack, classes=["hp-fill"]), self._play)
         self._hands = GridBox(
-            bar, slider, self._axes, model=model, columns=5, cell=CELL, synthetic=self._store.synthetic
+            bar,
+            slider,
+            self._axes,
+            classes=["hp-compare-walk"],
+            model=model,
+            columns=5,
+            cell=CELL,
+            synthetic=self._store.synthetic,
         )
         self.widget = self._hands.widget
 

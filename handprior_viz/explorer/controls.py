@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import ipywidgets as W
 
 from handprior_viz.explorer.state import ExplorerState, Pin
+from handprior_viz.live_markup import LiveMarkup
 from handprior_viz.panel import button, column, row, set_enabled
 from handprior_viz.slider_rack import Slider, SliderRack
 from training.latent_axes import LatentAxis
@@ -40,8 +41,8 @@ class AxisSliders:
         self._latent: Sequence[float] = ()
         self._named = False
         scrolled = column(self.rack, classes=["hp-scroll"])
-        scrolled.layout.max_height = "350px"
-        self._about = W.Label(_AXES)
+        scrolled.layout.max_height = "390px"
+        self._about = LiveMarkup(_AXES)
         self.widget = column(self._about, scrolled, row(self.all))
 
     @property
@@ -54,7 +55,7 @@ class AxisSliders:
         self._axes, self._named = axes, named
         if len(self._latent) != len(axes):
             self._latent = [0.0] * len(axes)
-        self._about.value = _AXES if named else "Finding out what each latent axis does …"
+        self._about.markup = _AXES if named else _NAMING
         self.all.description = f"All {len(axes)} axes"
         self.all.layout.display = "none" if len(axes) <= LEADING_AXES else None
         self._rebuild()
@@ -165,6 +166,7 @@ class WalkBar:
         self.play.description, self.play.icon = ("Pause", "pause") if playing else ("Play", "play")
 
 
-_AXES = "Latent axes, in standard deviations (sd); double-click puts one back to zero"
+_AXES = '<span class="hp-muted">Latent axes, in standard deviations (sd); double-click puts one back to zero</span>'
+_NAMING = '<span class="hp-muted">Finding out what each latent axis does …</span>'
 _PIN = "Keep the pose shown as {}, to walk between A and B"
 _PIN_AGAIN = "A pose is pinned as {0}: keep the one shown in its place"

@@ -22,7 +22,7 @@ class Toolbar:
     Args:
         on_undo: Called when a person presses Undo; and so on for the others.
         on_frame: None where there is no store to take a frame from.
-        like: Shown beside Sample: what samples are to be like.
+        like: Shown beside Sample, on the same line: what samples are to be like.
         more: Shown at the end.
 
     Attributes:
@@ -48,8 +48,7 @@ class Toolbar:
             self.undo,
             self.redo,
             button("Reset", "Back to the middle of the latent space", on_reset),
-            button("Sample", "A pose drawn from the prior", on_sample, main=True),
-            like,
+            _together(button("Sample", "A pose drawn from the prior", on_sample, main=True), like),
             button("Random step", about_step, on_step),
         ]
         if on_frame is not None:
@@ -60,3 +59,8 @@ class Toolbar:
         """Offer what can be undone and redone."""
         set_enabled(self.undo, state.can_undo, _UNDO, "Nothing to take back yet")
         set_enabled(self.redo, state.can_redo, _REDO, "Nothing was undone")
+
+
+def _together(*widgets: W.Widget) -> W.HBox:
+    """Widgets that stay on one line where the row they are in breaks."""
+    return W.HBox(widgets, layout={"flex": "none", "overflow": "visible"})

@@ -75,6 +75,8 @@ def test_samples_are_like_the_chosen_dataset_where_the_prior_has_learnt_datasets
     explorer = LatentExplorer(prior, store)
     picker = explorer._view.like.widget
     assert picker.layout.display is None
+    beside = [box.children for box in _family(explorer) if picker in getattr(box, "children", ())]
+    assert [w.description for w in beside[0]] == ["Sample", "like"]  # and nothing between: the row may break there
     names = [str(label) for label, _ in picker.options]
     assert names == ["all poses", *sorted(store.split_rows("train")["dataset"].cast(str).unique())]
     picker.value = names[3]

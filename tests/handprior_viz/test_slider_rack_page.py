@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from handprior_viz.explorer.controls import WalkBar
 from handprior_viz.live_markup import PANEL_CSS
 from handprior_viz.slider_rack import Slider, SliderRack
 from tests.jupyter_browser import chromium, open_browser
@@ -106,3 +107,23 @@ def pixel(page: Page, x: float, y: float) -> str:
     clip = {"x": int(x), "y": int(y), "width": 1, "height": 1}
     red, green, blue = Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB").getpixel((0, 0))
     return f"{red},{green},{blue}"
+
+
+def test_the_bar_between_two_pins_shows_its_number_where_there_is_least_room(page: Page) -> None:
+    """The explorer's column leaves it 150 pixels, and a button follows."""
+    bar = WalkBar(on_pin=print, on_unpin=print, on_walk=print, on_play=print)
+    style = f"<style>body {{ margin: 0; font: 13px sans-serif }} {PANEL_CSS}</style>"
+    page.set_content(f"{style}<div id=here class='handprior hp-way' style='width: 150px'></div>")
+    page.evaluate(MOUNT, [str(bar.way._esm), {"rows": bar.way.rows, "values": [100.0], "disabled": ""}])
+    bar.way.close()
+    expect(page.locator("output")).to_have_text("100 %")
+    number = page.evaluate(
+        """() => { const words = document.createRange();
+                   words.selectNodeContents(document.querySelector("output"));
+                   const { left, right } = words.getBoundingClientRect();
+                   return [left, right]; }"""
+    )
+    slider = page.locator("input").bounding_box()
+    assert slider is not None
+    assert slider["x"] + slider["width"] <= number[0]
+    assert number[1] <= 150

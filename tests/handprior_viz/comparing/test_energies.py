@@ -59,6 +59,9 @@ def test_all_runs_share_one_axis_and_say_their_medians(runs) -> None:
     assert ticks[0] == ticks[1]
     assert "≤ marks bounds" in table
     assert "A<b>" not in table
+    many = energy_table(backdrop, [*runs, *runs, *runs], known, "test")
+    assert "hp-energy-many" in many  # their names need several lines where the page is narrow
+    assert "hp-energy-many" not in table
 
 
 def test_a_run_that_is_still_scored_and_one_without_numbers_say_so(runs) -> None:

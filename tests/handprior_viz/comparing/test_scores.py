@@ -65,6 +65,7 @@ def test_the_whole_table_stands_beside_real_rows_with_what_each_number_means(tab
     assert [row[0] for row in cells(markup)] == ["prior", *own, "prior", *own, *real]
     assert "lower is better · Negative log-likelihood of held-out frames" in markup
     assert "2,000 frames" not in markup
+    assert "NLL\N{NO-BREAK SPACE}↓" in markup  # an arrow never stands on a line of its own
     assert f"{table.about['scored_frames']:,} frames of the test split, which no prior was trained on" in markup
     group = table.groups[0]
     assert "2 seeds, mean ± sd" in score_tables(replace(table, groups=(replace(group, runs=group.runs * 2),)), runs)

@@ -168,6 +168,12 @@ def test_it_fits_screens_and_follows_light_and_dark(
         assert (brightness > 200) == (scheme == "light")
         assert page.get_by_text("open hand model · synthetic data" if sliders else "open hand model").is_visible()
         assert page.locator("input[type=range]").count() == sliders
+        if sliders:  # the picture is low: no finger goes behind a button, and the names stay with their hands
+            buttons, picture = (page.locator(part).bounding_box() for part in (".hp-hand-view-buttons", "canvas"))
+            assert buttons["y"] + buttons["height"] <= picture["y"]
+            sides = page.locator(".hp-side").all()
+            assert all(picture["y"] < side.bounding_box()["y"] < picture["y"] + picture["height"] for side in sides)
+            assert len(sides) == 2
 
 
 def test_the_same_prior_gives_the_same_bytes(
