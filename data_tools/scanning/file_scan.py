@@ -182,7 +182,7 @@ def judge(
     if span.has_body:
         with np.errstate(over="ignore", invalid="ignore"):
             body = span.poses[:, : HANDS_COLUMNS.start]
-            masks["nan"] |= ~np.isfinite(body @ np.ones(body.shape[1], np.float32))
+            masks["nan"] |= ~np.isfinite(np.einsum("nc->n", body))
     beside_nan = masks["nan"] | np.append(False, masks["nan"][:-1])
     for side, name in enumerate(SIDES):
         masks[f"live_{name}"] = alive(masks, name)
