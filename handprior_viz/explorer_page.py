@@ -10,6 +10,7 @@ from data_tools.hand_model import HandModel
 from data_tools.store import PoseStore
 from handprior_viz import jobs
 from handprior_viz.latent_panel import LatentExplorer
+from handprior_viz.pacing import LatestWins
 from handprior_viz.panel import Panel, row
 from training.priors import PRIORS
 from training.run_folder import RunFolder
@@ -56,12 +57,15 @@ class ExplorerPage(Panel):
             style={"description_width": "3em"},
             layout={"width": "420px"},
         )
-        self._menu.observe(lambda change: self.explore(change["new"]), "value")
+        # On a thread: an explorer is made of so many widgets that the kernel would be deaf for a while.
+        self._exploring = LatestWins(self.explore, on_error=self.tell, name="page-explore")
+        self.ends_with(self._exploring)
+        self._menu.observe(lambda change: self._exploring.submit(change["new"]), "value")
         self._head = [row(self._menu)] if len(runs) > 1 else []
         self.explore(runs[0].path)
 
     def explore(self, run: Path) -> None:
-        """Explore another run; the explorer of the one before is closed."""
+        """Explore another run; returns when its explorer is there and that of the one before is closed."""
         with self.telling():
             opened = LatentExplorer(run, self._store, self._model)
             before, self.explorer = self.explorer, opened
@@ -69,7 +73,12 @@ class ExplorerPage(Panel):
             if before is not None:
                 before.close()
 
+    def settle(self, timeout: float = 30.0) -> bool:
+        """Wait until the explorer of the run in the menu is there; False if that takes longer than ``timeout`` s."""
+        return self._exploring.settle(timeout)
+
     def close(self) -> None:
+        self._exploring.close()
         if self.explorer is not None:
             self.explorer.close()
         super().close()

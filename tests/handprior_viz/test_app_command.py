@@ -59,7 +59,8 @@ def test_the_menu_changes_the_prior(two_runs: Path) -> None:
     assert first is not None
     assert first.run is not None
     assert first.run.path == newest.path
-    page.explore(oldest.path)
+    page._menu.value = oldest.path
+    assert page.settle()
     assert first.closed
     assert page.explorer is not None
     assert page.explorer.run is not None
