@@ -51,7 +51,8 @@ def run_demo(out: Path, *, frames: int = 60_000, total: int = 20_000, seed: int 
             run = train(name, store, out=out / "runs", preset=preset, overrides={"seed": seed, **settings})
             metrics = cast("dict[str, Any]", run.card())["metrics"]
             scores[name] = {key: round(metrics[key], 4) for key in ("val/nll", "val/bpd")}
-            done(f"held-out {metrics['val/nll']:.1f} nats per frame (lower is better)")
+            bound = "at most " if PRIORS[name].is_bound else ""
+            done(f"held-out {bound}{metrics['val/nll']:.1f} nats per frame (lower is better)")
         with _step("drawing its samples") as done:
             picture = out / f"samples_{name}.png"
             _draw_samples(load_prior(run), picture, seed)

@@ -51,7 +51,7 @@ def _trained(run: RunFolder) -> Result:
     card = cast("dict[str, Any]", run.card())  # train() ends with one
     if card["message"]:
         print(card["message"])
-    print(f"{card['prior']} {card['state']} after {card['seconds']:.1f} s: {_metrics_line(card['metrics'])}")
+    print(f"{card['prior']} {card['state']} after {card['seconds']:.1f} s: {_metrics_line(card)}")
     print(f"run: {run.path}")
     return {"run": str(run.path)} | {key: card[key] for key in ("prior", "state", "epochs", "seconds", "metrics")}
 
@@ -171,5 +171,7 @@ def render(args: argparse.Namespace) -> Result:
     return {"out": str(out), "backend": backend()}
 
 
-def _metrics_line(metrics: dict[str, float]) -> str:
-    return f"held-out {metrics['val/nll']:.2f} nats per frame, {metrics['val/bpd']:.3f} bits per dimension"
+def _metrics_line(card: dict[str, Any]) -> str:
+    """Held-out likelihood in words; a bound says that it is one."""
+    metrics, bound = card["metrics"], "at most " if card.get("is_bound") else ""
+    return f"held-out {bound}{metrics['val/nll']:.2f} nats per frame, {metrics['val/bpd']:.3f} bits per dimension"

@@ -355,3 +355,12 @@ def test_help_needs_no_heavy_import() -> None:
     code = "import sys; from handprior_viz.cli import build_parser; build_parser(); print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
+
+
+def test_a_likelihood_that_is_a_bound_says_so(
+    demo_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("--store", str(demo_store), "--out", str(tmp_path))
+    small = ("--set", "max_epochs=1", "model.hidden=16")
+    assert "held-out at most " in run(capsys, "train", "hand_vae", *where, *small)[1]
+    assert "held-out -" in run(capsys, "train", "gaussian", *where)[1]
