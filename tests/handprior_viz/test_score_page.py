@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from handprior_viz.score_page import score_page, write_scores
-from tests.jupyter_browser import chromium, open_browser
+from tests.jupyter_browser import browser as browser
 from training.reference_poses import ScoredFrames
 from training.run_folder import RunFolder
 from training.score_definitions import SCORES
@@ -25,14 +24,6 @@ FEW = ScoredFrames(samples=200, overlap=60, nearest=10, known=60, spread=20, rec
 @pytest.fixture(scope="module")
 def table(gaussian_run: RunFolder, vae_run: RunFolder, demo_store: Path) -> ScoreTable:
     return compare([gaussian_run, vae_run], demo_store, settings=FEW)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if chromium() is None:
-        pytest.skip("needs Chromium (system package `chromium`)")
-    with open_browser() as browser:
-        yield browser
 
 
 def rows_of(page: str, section: str) -> list[list[str]]:

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from data_tools.auditing.audit_tables import EXAMPLE_COLUMNS
 from handprior_viz.audit_report.page import report_page
 from tests.handprior_viz.made_up_audit import example, made_up_audit, with_row
-from tests.jupyter_browser import chromium, open_browser
+from tests.jupyter_browser import browser as browser
 
 pytestmark = pytest.mark.browser
 
@@ -34,14 +34,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "audit.html"
     path.write_text(report_page(audit, folder="audit", draw=lambda hands: None), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if chromium() is None:
-        pytest.skip("needs Chromium (system package `chromium`)")
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture
