@@ -17,6 +17,7 @@ from data_tools.store import PoseStore
 from handprior_viz.cli import build_parser, main
 from training import load_prior
 from training.metrics import frechet_distance
+from training.run_folder import RunFolder
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
@@ -364,3 +365,11 @@ def test_a_likelihood_that_is_a_bound_says_so(
     small = ("--set", "max_epochs=1", "model.hidden=16")
     assert "held-out at most " in run(capsys, "train", "hand_vae", *where, *small)[1]
     assert "held-out -" in run(capsys, "train", "gaussian", *where)[1]
+
+
+def test_what_is_advised_for_a_missing_run_is_a_command(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no run folder") as told:
+        RunFolder.open(tmp_path / "nowhere")
+    advised = str(told.value).split("`")[1].split()
+    assert advised[0] == "handprior"
+    assert build_parser().parse_args(advised[1:]).out == "FOLDER"
