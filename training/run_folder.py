@@ -99,9 +99,7 @@ class RunFolder:
         """
         run = path if isinstance(path, RunFolder) else cls(Path(path))
         if not run.path.is_dir():
-            raise FileNotFoundError(
-                f"no run folder at {run.path} (`handprior runs --out FOLDER` lists runs)"
-            )
+            raise FileNotFoundError(f"no run folder at {run.path} (`handprior runs --out FOLDER` lists runs)")
         if not any((run.path / name).exists() for name in ("status.json", "config.yaml", "prior.pt")):
             raise FileNotFoundError(f"{run.path} is not a run folder: it has neither status.json nor config.yaml")
         return run
