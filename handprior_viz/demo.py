@@ -123,7 +123,7 @@ def _draw_walk(prior: Prior, store: PoseStore, picture: Path) -> None:
         a, b = divmod(int(apart.argmax()), len(latents))
         line = torch.lerp(latents[a], latents[b], torch.linspace(0, 1, WALK_STEPS)[:, None])
         poses = prior.decode(line).numpy()
-    titles = [f"{step / (WALK_STEPS - 1):.0%}" for step in range(WALK_STEPS)]
+    titles = [f"{100 * step / (WALK_STEPS - 1):.0f} %" for step in range(WALK_STEPS)]
     title = "From one held-out pose to another"
     contact_sheet(poses, columns=4, titles=titles, title=title, synthetic=True).save(picture)
 

@@ -53,6 +53,8 @@ def _trained(run: RunFolder) -> Result:
         print(card["message"])
     print(f"{card['prior']} {card['state']} after {card['seconds']:.1f} s: {_metrics_line(card)}")
     print(f"run: {run.path}")
+    if card["state"] == "stopped":
+        print(f"go on: handprior resume {run.path}")
     return {"run": str(run.path)} | {key: card[key] for key in ("prior", "state", "epochs", "seconds", "metrics")}
 
 

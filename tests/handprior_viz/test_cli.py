@@ -367,6 +367,23 @@ def test_a_likelihood_that_is_a_bound_says_so(
     assert "held-out -" in run(capsys, "train", "gaussian", *where)[1]
 
 
+def test_a_stopped_training_says_how_to_go_on(
+    demo_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = RunFolder.create
+
+    def made_and_stopped(folder: str | Path, prior: str) -> RunFolder:
+        run = made(folder, prior)
+        run.request_stop()
+        return run
+
+    monkeypatch.setattr(RunFolder, "create", made_and_stopped)
+    code, out, _ = run(capsys, "train", "hand_vae", "--store", str(demo_store), "--out", str(tmp_path))
+    assert code == 0
+    path = next(line.removeprefix("run: ") for line in out.splitlines() if line.startswith("run: "))
+    assert out.splitlines()[-1] == f"go on: handprior resume {path}"
+
+
 def test_what_is_advised_for_a_missing_run_is_a_command(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no run folder") as told:
         RunFolder.open(tmp_path / "nowhere")
